@@ -1,4 +1,5 @@
 import type { Entry, Page, Place, Tail } from '../core/bus-log.ts';
+import { placeOf } from './place.ts';
 import { Ring, type RingBudget } from './ring.ts';
 import { WaitingEntries } from './waiting-entries.ts';
 
@@ -148,7 +149,7 @@ export class GaplessRun {
 
   #next(entry: Entry): void {
     this.#ring.push(entry);
-    this.#top = { log: entry.log, offset: entry.offset, tag: entry.tag };
+    this.#top = placeOf(entry);
     this.#wholeUpTo = entry.offset;
     this.#lastMessage = entry.offset;
     this.#known = Math.max(this.#known, entry.offset);

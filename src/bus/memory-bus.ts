@@ -4,12 +4,9 @@ import type { Clock } from '../core/clock.ts';
 import * as defaults from '../core/defaults.ts';
 import { guarded } from '../core/guard.ts';
 import { type Given, integer, type Resolved, resolved } from '../core/option-rules.ts';
-import { MemoryLog } from './memory-log.ts';
+import { MemoryLog, PAYLOAD_BYTES_MAX } from './memory-log.ts';
 import { MemoryStore } from './memory-store.ts';
 import { retentionRule } from './retention.ts';
-
-/** As long as the longest message that `limits.payloadBytesMax` allows by default. */
-const PAYLOAD_BYTES_MAX = 1_048_576;
 
 type Heard = (message: Uint8Array) => void;
 

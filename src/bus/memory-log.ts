@@ -11,12 +11,12 @@ import type {
 } from '../core/bus-log.ts';
 import type { Clock } from '../core/clock.ts';
 import * as defaults from '../core/defaults.ts';
-import { MooringError } from '../core/errors.ts';
+import { messageTooLarge } from '../core/errors.ts';
 import { guarded, type ReportThrown } from '../core/guard.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** As long as the longest message that `limits.payloadBytesMax` allows by default. */
-const PAYLOAD_BYTES_MAX = 1_048_576;
+export const PAYLOAD_BYTES_MAX = 1_048_576;
 
 /**
  * Makes the log of a supervisor that shares its durable topics with no other.
@@ -62,8 +62,7 @@ export class MemoryLog implements BusLog {
     signal.throwIfAborted();
     const { length } = entry.payload;
     if (length <= PAYLOAD_BYTES_MAX) return this.#store.append(topic, entry);
-    const problem = `the message has ${length} bytes, and the bus takes ${PAYLOAD_BYTES_MAX}`;
-    throw new MooringError('message-too-large', problem);
+    throw messageTooLarge(length, PAYLOAD_BYTES_MAX);
   }
 
   /** Delivers in a later microtask, so that no member is written to in the middle of a call. */

@@ -1,7 +1,7 @@
 import type { Entry, NewEntry, Page, Place, Retention, Stored, Tail } from '../core/bus-log.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortName } from '../core/short-name.ts';
-import { tagOf } from './place.ts';
+import { placeOf, tagOf } from './place.ts';
 
 /** What an entry costs beside its payload, about, with the name of its topic. */
 const ENTRY_BYTES = 512;
@@ -106,7 +106,7 @@ export class MemoryStore {
     this.#dropOld();
     const newest = this.#topics.get(topic)?.kept.at(-1)?.entry;
     return {
-      newest: newest ? { log: newest.log, offset: newest.offset, tag: newest.tag } : null,
+      newest: newest ? placeOf(newest) : null,
       upTo: { log: this.#log, offset: this.#offset, tag: '' },
     };
   }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Place } from '../core/bus-log.ts';
 
 /** The longest form of a place, in characters. */
-const PLACE_LENGTH_MAX = 40;
+export const PLACE_LENGTH_MAX = 40;
 
 const RADIX = 36;
 const TAG_LENGTH = 8;
@@ -12,6 +12,11 @@ const form = /^([0-9a-z]{1,16})\.(0|[1-9a-z][0-9a-z]{0,10})\.([\w-]{8}|)$/;
 /** The tag of the message with this id: 48 bits of its hash. Two ids in a topic have the same one by chance, or never. */
 export function tagOf(id: string): string {
   return hash('sha256', id, 'base64url').slice(0, TAG_LENGTH);
+}
+
+/** The place of an entry, without its message: a reader that held the entry would hold its message too. */
+export function placeOf({ log, offset, tag }: Place): Place {
+  return { log, offset, tag };
 }
 
 /** Writes a place as `<log>.<offset in base 36>.<tag>`. Clients carry this text and do not look into it. */

@@ -1,4 +1,5 @@
 import type { Entry, Place } from '../core/bus-log.ts';
+import { placeOf } from './place.ts';
 
 /** What one ring may hold. */
 const ENTRIES_MAX = 256;
@@ -94,7 +95,7 @@ export class Ring {
   dropOldest(): void {
     const entry = this.#entries.shift();
     if (entry === undefined) return;
-    this.#floor = { log: entry.log, offset: entry.offset, tag: entry.tag };
+    this.#floor = placeOf(entry);
     this.#count(-bytesOf(entry));
     if (this.#entries.length === 0) this.#budget.remove(this);
   }

@@ -57,6 +57,12 @@ export class MooringError extends Error {
   }
 }
 
+/** The error for a message that is longer than a bus takes. */
+export function messageTooLarge(bytes: number, bytesMax: number): MooringError {
+  const problem = `the message has ${bytes} bytes, and the bus takes ${bytesMax}`;
+  return new MooringError('message-too-large', problem);
+}
+
 /** Makes an Error from anything that was thrown or rejected. */
 export function toError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(describe(thrown));

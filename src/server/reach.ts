@@ -3,7 +3,7 @@ import type { Bus, BusHost, BusLink, Interest } from '../core/bus.ts';
 import type { BusLog, LogHost } from '../core/bus-log.ts';
 import { type Clock, holdProcess, systemClock, type TimerHandle } from '../core/clock.ts';
 import type { Contract } from '../core/contract.ts';
-import { MooringError } from '../core/errors.ts';
+import { messageTooLarge } from '../core/errors.ts';
 import { bytesFrame } from '../core/frame.ts';
 import { guarded } from '../core/guard.ts';
 import { invalidOptions } from '../core/option-rules.ts';
@@ -104,10 +104,7 @@ export class Reach implements BusHost {
   #send(channel: string, message: Uint8Array): boolean {
     if (this.#state !== 'up') return false;
     const { payloadBytesMax } = this.#link;
-    if (message.length > payloadBytesMax) {
-      const problem = `the message has ${message.length} bytes, and the bus takes ${payloadBytesMax}`;
-      throw new MooringError('message-too-large', problem);
-    }
+    if (message.length > payloadBytesMax) throw messageTooLarge(message.length, payloadBytesMax);
     return this.#link.publish(channel, message);
   }
 

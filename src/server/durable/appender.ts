@@ -2,7 +2,7 @@ import { formatPlace } from '../../bus/place.ts';
 import type { ChartSystem } from '../../chart/chart-system.ts';
 import type { BusLog, NewEntry, Stored } from '../../core/bus-log.ts';
 import { type Clock, holdProcess, systemClock } from '../../core/clock.ts';
-import { MooringError, toError } from '../../core/errors.ts';
+import { messageTooLarge, toError } from '../../core/errors.ts';
 import { checkNames, invalidOptions, problemAt } from '../../core/option-rules.ts';
 import { shortName } from '../../core/short-name.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
@@ -75,9 +75,7 @@ export class Appender {
 
   #checkLength({ length }: Uint8Array): void {
     const { payloadBytesMax } = this.#log;
-    if (length <= payloadBytesMax) return;
-    const problem = `the message has ${length} bytes, and the bus takes ${payloadBytesMax}`;
-    throw new MooringError('message-too-large', problem);
+    if (length > payloadBytesMax) throw messageTooLarge(length, payloadBytesMax);
   }
 
   #unconfirmed(topic: string, id: string, error: Error): Appended {

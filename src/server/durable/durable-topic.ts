@@ -1,7 +1,8 @@
+import { placeOf } from '../../bus/place.ts';
 import { TopicLog, type TopicLogOwner, type TopicLogParts } from '../../bus/topic-log.ts';
 import type { Entry, Page, Place } from '../../core/bus-log.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
-import { everybody, publication } from '../publication.ts';
+import { everybody, publication, type Selection } from '../publication.ts';
 import type { TopicAudience } from '../topics.ts';
 import { type EntryFrames, offFrame, stillFrame } from './entry-frames.ts';
 import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
@@ -40,6 +41,8 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   readonly #followers = new Map<InboundConnection, Follower>();
   /** The members with a follower. */
   readonly #behind = new Set<InboundConnection>();
+  /** All other members. */
+  readonly #level: Selection = { ...everybody, except: this.#behind, isLocal: true };
   /** Where level members are; `null` while the log does not follow the topic. */
   #top: Place | null = null;
   /** The number up to which nothing is missing; the place of level members may be before it. */
@@ -144,10 +147,9 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   #deliver(entry: Entry): void {
     const { plain, headed } = this.frames.of(this.name, entry);
-    const selection = { ...everybody, except: this.#behind, isLocal: true };
     const durable = { headed, fellBehind: this.#fellBehind };
     const policy = { overflow: 'drop-newest', topic: this.name, key: '', durable } as const;
-    this.#audience.deliver(publication(undefined, plain, selection, policy));
+    this.#audience.deliver(publication(undefined, plain, this.#level, policy));
   }
 
   /** A follower may have got this message before the topic did: it came from a process that was ahead. */
@@ -252,8 +254,4 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
       this.ready(follower);
     }
   }
-}
-
-function placeOf({ log, offset, tag }: Place): Place {
-  return { log, offset, tag };
 }

@@ -51,10 +51,10 @@ export interface DurableParts {
  * ```
  */
 export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, DeadlineOwner {
+  readonly appender: Appender;
   readonly logParts: TopicLogParts;
   readonly frames = new EntryFrames();
   readonly #parts: DurableParts;
-  readonly #appender: Appender;
   readonly #topics = new Map<string, DurableTopic>();
   /** Followers that can be sent more. */
   readonly #ready = new Set<Follower>();
@@ -72,17 +72,11 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
 
   /** @param openLog - opens the log of the bus, or makes one of this process alone. */
   constructor(parts: DurableParts, openLog: (host: LogHost & BusWatcher) => BusLog) {
-    const { clock, wheel, charts } = parts;
+    const { clock, wheel, charts, random } = parts;
     this.#parts = parts;
     const log = openLog(this);
-    const { random } = parts;
     this.logParts = { log, clock, wheel, charts, random, budget: new RingBudget() };
-    this.#appender = new Appender(log, parts);
-  }
-
-  /** Keeps a message. @throws MooringError `invalid-options` or `message-too-large` */
-  get appender(): Appender {
-    return this.#appender;
+    this.appender = new Appender(log, parts);
   }
 
   /** Whether a topic is durable. The option is asked once for each audience. */
@@ -272,7 +266,7 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
 
   /** Settles the appends, then stops following all topics. */
   async close(): Promise<void> {
-    await this.#appender.close();
+    await this.appender.close();
     for (const { log } of [...this.#topics.values()]) log.end();
   }
 }

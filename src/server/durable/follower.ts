@@ -1,3 +1,4 @@
+import { placeOf } from '../../bus/place.ts';
 import type { Page, Place } from '../../core/bus-log.ts';
 import type { RecoveryCause } from '../../core/recovery.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
@@ -182,9 +183,7 @@ export class Follower {
       const { plain, headed } = this.#topic.frames.of(this.#topic.name, entry);
       const result = side.outbox?.publish(side.isMooring ? headed : plain) ?? 'refused';
       if (result === 'refused' || this.#isOver) return sent;
-      const { log, offset, tag } = entry;
-      // A copy, because the entry holds its message.
-      this.#place = { log, offset, tag };
+      this.#place = placeOf(entry);
       sent += 1;
     }
     return sent;

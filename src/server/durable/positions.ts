@@ -1,11 +1,10 @@
-import { parsePlace } from '../../bus/place.ts';
+import { PLACE_LENGTH_MAX, parsePlace } from '../../bus/place.ts';
 import type { Place } from '../../core/bus-log.ts';
 
 /** How many positions of one peer are kept. */
 const POSITIONS_MAX = 10_000;
 
-/** Longest position, and longest name of a topic, in UTF-16 code units. */
-const POSITION_MAX = 40;
+/** Longest name of a topic, in UTF-16 code units. */
 const TOPIC_MAX = 256;
 
 /**
@@ -32,7 +31,7 @@ export class Positions {
     for (const [topic, position] of Object.entries(given)) {
       if (this.#positions.size >= POSITIONS_MAX) return;
       if (topic.length > TOPIC_MAX) continue;
-      const isLikely = typeof position === 'string' && position.length <= POSITION_MAX;
+      const isLikely = typeof position === 'string' && position.length <= PLACE_LENGTH_MAX;
       this.#positions.set(topic, isLikely ? position : '');
     }
   }

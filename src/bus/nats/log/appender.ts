@@ -1,7 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import type { NewEntry, Stored } from '../../../core/bus-log.ts';
 import type { Clock, TimerHandle } from '../../../core/clock.ts';
-import { MooringError } from '../../../core/errors.ts';
+import { messageTooLarge } from '../../../core/errors.ts';
 import { whenAborted } from '../../../core/guard.ts';
 import { tagOf } from '../../place.ts';
 import { ANSWER_MS, type Refusal } from './jet-stream.ts';
@@ -173,8 +173,7 @@ export class Appender {
     this.#sentBytes += payload.length;
     const { payloadBytesMax } = this.#host;
     if (payload.length > payloadBytesMax) {
-      const problem = `the message has ${payload.length} bytes, and the bus takes ${payloadBytesMax}`;
-      this.#reject(key, new MooringError('message-too-large', problem));
+      this.#reject(key, messageTooLarge(payload.length, payloadBytesMax));
       return;
     }
     // Otherwise, a new connection begins a new round.
