@@ -107,13 +107,15 @@ export function assertChained(entries: readonly Entry[], first: number): void {
   }
 }
 
-/** Whatever a follower has missed before something that it has heard is visible in `prev`. */
-export function assertShown(heard: readonly Entry[], kept: readonly Entry[], first: number): void {
+/** Whatever a follower has missed before the newest that it has heard is visible in `prev`. */
+export function assertShown(heard: readonly Entry[], kept: readonly Entry[]): void {
   const offsets = new Set(heard.map(({ offset }) => offset));
-  for (const { offset } of kept) {
-    if (offsets.has(offset)) continue;
-    const isShown = heard.some(({ prev }) => prev === offset);
-    const next = kept.find((entry) => entry.prev === offset);
-    assert.ok(isShown || (next && !offsets.has(next.offset)), `${offset} after ${first}`);
+  const prevs = new Set(heard.map(({ prev }) => prev));
+  const newest = Math.max(...offsets);
+  for (const [index, { offset }] of kept.entries()) {
+    if (offset >= newest) return;
+    const next = kept[index + 1];
+    const isShown = prevs.has(offset) || (next !== undefined && !offsets.has(next.offset));
+    assert.ok(offsets.has(offset) || isShown, `nothing shows that ${offset} is missing`);
   }
 }

@@ -420,7 +420,7 @@ export function logSuite(name: string, maker: LogMaker): void {
           expected,
           'each is kept once',
         );
-        assertShown(heard, await readAll(other, 'room', place), place.offset);
+        assertShown(heard, await readAll(other, 'room', place));
         assert.deepEqual([one.rewrites, other.rewrites], [0, 0]);
       });
 
