@@ -30,8 +30,17 @@ export class Stops {
     return started;
   }
 
+  /** Stops all, also if one cannot be stopped. Rejects with the first error. */
   async all(): Promise<void> {
-    for (const stop of this.#stops.splice(0).reverse()) await stop();
+    const errors: unknown[] = [];
+    for (const stop of this.#stops.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (thrown) {
+        errors.push(thrown);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 }
 
