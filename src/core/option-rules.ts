@@ -167,7 +167,8 @@ function read<R extends Rules>(
   return options as Resolved<R>;
 }
 
-const UNKNOWN = 'unknown option';
+/** The problem of an option that does not exist. An error adds what was probably meant. */
+export const UNKNOWN = 'unknown option';
 
 function reportUnknown(given: object, known: readonly string[], report: Report): void {
   for (const name of Object.keys(given)) if (!known.includes(name)) report(UNKNOWN, name);

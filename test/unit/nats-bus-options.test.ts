@@ -50,6 +50,20 @@ describe('natsBus', () => {
       });
   });
 
+  it('refuses options that NATS does not have, and suggests what was meant', () => {
+    const unknown = {
+      usr: 'unknown option; did you mean user?',
+      pingIntervall: 'unknown option; did you mean pingInterval?',
+      reconnectDelay: 'unknown option',
+    };
+    for (const [name, problem] of Object.entries(unknown))
+      assert.throws(() => natsBus({ connection: { [name]: 1 } }), {
+        code: 'invalid-options',
+        message: `options.connection.${name}: ${problem}`,
+      });
+    natsBus({ connection: { user: 'ada', pass: 'secret', pingInterval: 500, tls: {} } });
+  });
+
   it('refuses a retention and replicas that no server has', () => {
     const wrong: object[] = [
       { retention: { forMs: 99 } },

@@ -7,6 +7,7 @@ import {
   optional,
   type Resolved,
   resolved,
+  UNKNOWN,
 } from '../../core/option-rules.ts';
 import { retentionRule } from '../retention.ts';
 import { isAddress } from './address.ts';
@@ -63,6 +64,26 @@ export interface NatsBusOptions {
 /** On how many servers messages are kept. */
 export type Replicas = 1 | 3 | 5;
 
+/** Options of NATS that the bus passes on. */
+const PASSED_ON = {
+  authenticator: true,
+  debug: true,
+  inboxPrefix: true,
+  maxPingOut: true,
+  name: true,
+  noAsyncTraces: true,
+  noRandomize: true,
+  pass: true,
+  pedantic: true,
+  pingInterval: true,
+  resolve: true,
+  timeout: true,
+  tls: true,
+  token: true,
+  user: true,
+  verbose: true,
+} satisfies Record<keyof NonNullable<NatsBusOptions['connection']>, true>;
+
 /** JetStream keeps messages no shorter. */
 const FOR_MS_MIN = 100;
 
@@ -83,7 +104,10 @@ const rules = {
   ),
   retention: retentionRule,
   replicas: must<Replicas>(1, (given) => given === 3 || given === 5, 'must be 1, 3 or 5'),
-  connection: optional<NonNullable<NatsBusOptions['connection']>>(isOptions, 'must be an object'),
+  connection: Object.assign(
+    optional<NonNullable<NatsBusOptions['connection']>>(isOptions, 'must be an object'),
+    { names: Object.keys(PASSED_ON) },
+  ),
 };
 
 /** Options with every default filled in. */
@@ -94,8 +118,10 @@ export function resolveNatsBusOptions(options: NatsBusOptions): ResolvedNatsBusO
   return resolved(options, rules, ({ retention, connection = {} }, report) => {
     if (retention.forMs < FOR_MS_MIN)
       report(`must be at least ${FOR_MS_MIN} with NATS`, 'retention', 'forMs');
-    for (const name of OWN) {
-      if (name in connection) report('is set by the bus; remove it', 'connection', name);
+    const isOwn = (name: string) => OWN.some((own) => own === name);
+    for (const name of Object.keys(connection)) {
+      if (isOwn(name)) report('is set by the bus; remove it', 'connection', name);
+      else if (!Object.hasOwn(PASSED_ON, name)) report(UNKNOWN, 'connection', name);
     }
   });
 }
