@@ -220,6 +220,33 @@ describe('Appender', () => {
     await first;
   });
 
+  it('asks again while replicas have not agreed on a message that was sent before', async () => {
+    const bench = new Bench();
+    bench.appendAll(2);
+    bench.connect();
+    bench.appender.disconnected();
+    const later = bench.append('m2');
+    const stream = bench.connect();
+    const isInProcess = {
+      error: { code: 409, err_code: 10_158, description: 'duplicate message id is in process' },
+    };
+    stream.answer(0, isInProcess);
+    stream.answer(1, { seq: 0, duplicate: true });
+    stream.answer(2, { seq: 3 });
+    await later;
+    bench.clock.advance(250);
+    assert.deepEqual(stream.ids.slice(3), names(0, 2));
+    stream.answer(3, { seq: 1, duplicate: true });
+    stream.answer(4, isInProcess);
+    bench.clock.advance(250);
+    assert.deepEqual(stream.ids.slice(5), names(1, 2));
+    stream.answer(5, { seq: 2, duplicate: true });
+    assert.deepEqual([bench.seen, bench.errors, bench.doubts], [['3 room/m2'], [], 0]);
+    bench.clock.advance(60_000);
+    assert.equal(stream.ids.length, 6);
+    assert.equal(bench.clock.timersPending, 0);
+  });
+
   it('forgets what is given up, and takes no answer for it', async () => {
     const bench = new Bench();
     const stream = bench.connect();

@@ -18,6 +18,9 @@ const BYTES_MAX = 67_108_864;
 /** The pause after the server has refused one for now. */
 const RETRY_MS = 250;
 
+/** The code of JetStream for a message that it is about to keep, or not: see `server/errors.json` of nats-server. */
+const IN_PROCESS = 10_158;
+
 /** Statuses of the HTTP kind from here on are faults of the server, which may pass. */
 const SERVER_FAULT = 500;
 
@@ -191,7 +194,9 @@ export class Appender {
     // It may have been sent in an earlier round, too.
     if (append === undefined) return;
     const { seq, duplicate: isDuplicate = false, error } = ackIn(message);
-    if (error === undefined) {
+    // It was sent before, and the replicas have not agreed yet. Older servers call it a duplicate without a number.
+    if (error?.err_code === IN_PROCESS || (error === undefined && seq === 0)) this.#retryLater();
+    else if (error === undefined) {
       this.#settle(key, append);
       this.#refusal = '';
       if (!isDuplicate) this.#host.kept(seq, append.name);
@@ -206,6 +211,11 @@ export class Appender {
   #failed(refusal: Refusal): void {
     if (refusal === unheard) this.#host.doubted();
     else this.#report(refused(refusal));
+    this.#retryLater();
+  }
+
+  /** Begins the next round after a pause. */
+  #retryLater(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#clearTimer();
