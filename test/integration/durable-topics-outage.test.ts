@@ -7,21 +7,10 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { ChaosNode } from '../chaos/chaos-node.ts';
-import type { ByThePage } from '../support/by-the-page.ts';
-import {
-  appendAll,
-  DurableRoom,
-  gets,
-  getsPlainly,
-  isTold,
-  numbers,
-  ROOM,
-  type RoomClient,
-} from '../support/durable-room.ts';
+import { crowdOf } from '../support/durable-crowd.ts';
+import { appendAll, DurableRoom, gets, isTold, numbers, ROOM } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
-import type { RawPeer } from '../support/raw-peer.ts';
-import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
@@ -44,27 +33,6 @@ function makeRoom(): DurableRoom {
 }
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Two nodes, each with a client of the library, a client by the page, and a plain peer. */
-async function crowdOf(room: DurableRoom, nodes: readonly Service[]) {
-  const members: (RoomClient | ByThePage)[] = [];
-  const peers: RawPeer[] = [];
-  for (const node of nodes) {
-    members.push(await room.client(node.url), await room.page(node));
-    peers.push(await room.plain(node));
-  }
-  return {
-    /** Asserts that all have got the same, once and in order, and were told nothing else. */
-    async get(expected: readonly unknown[]): Promise<void> {
-      for (const member of members) await gets(member, expected);
-      for (const peer of peers) await getsPlainly(peer, expected);
-      for (const member of members) {
-        const { length } = 'told' in member ? member.told : member.recoveries;
-        assert.equal(length, 1);
-      }
-    },
-  };
-}
 
 describe('a bus that is down for two seconds', { timeout: 60_000 }, () => {
   it('keeps what was appended meanwhile when it is back, or it is unconfirmed in time', async () => {

@@ -2,10 +2,8 @@
 // three real servers, of which the leader is killed while messages are appended.
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { connect } from '@nats-io/transport-node';
 import { natsBus } from '../../src/bus/nats/index.ts';
-import { deadPort } from '../support/dead-port.ts';
-import { JetStreamServer } from '../support/jet-stream-server.ts';
+import { JetStreamCluster } from '../support/jet-stream-cluster.ts';
 import {
   append,
   assertShown,
@@ -21,32 +19,14 @@ import { eventually, until } from '../support/until.ts';
 
 const program = (await natsServers()).at(-1);
 if (program === undefined) throw new Error('there is no nats-server');
-const ports = await Promise.all([deadPort(), deadPort(), deadPort()]);
-const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(',');
-const servers = await Promise.all(
-  ports.map((port, index) => {
-    const cluster = ['--cluster_name', 'mooring', '--cluster', `nats://127.0.0.1:${port}`];
-    const options = ['--name', `n${index}`, ...cluster, '--routes', routes];
-    return JetStreamServer.start(program, options);
-  }),
-);
-after(() => Promise.all(servers.map((server) => server.end())));
+const cluster = await JetStreamCluster.start(program);
+after(() => cluster.end());
 
 const name = 'cluster';
 
-/** The server that leads the stream. */
-async function leader(): Promise<JetStreamServer> {
-  const nats = await connect({ servers: servers.map(({ url }) => url) });
-  const info = await nats.request(`$JS.API.STREAM.INFO.${name}`, '', { timeout: 5_000 });
-  await nats.close();
-  const { cluster } = info.json<{ cluster: { leader: string } }>();
-  return servers[Number(cluster.leader.slice(1))] as JetStreamServer;
-}
-
 describe('three servers', { timeout: 60_000 }, () => {
   it('lose nothing that they have acknowledged when the leader is killed', async () => {
-    const all = servers.map(({ url }) => url);
-    const bus = natsBus({ servers: all, name, replicas: 3 });
+    const bus = natsBus({ servers: cluster.urls, name, replicas: 3 });
     const [one, other] = await Promise.all([logMemberOf(bus), logMemberOf(bus)]);
     // It takes some seconds until they know each other.
     for (const { log } of [one, other]) {
@@ -64,7 +44,7 @@ describe('three servers', { timeout: 60_000 }, () => {
       }
     })();
     await until(() => kept.length > 100, 'messages are kept');
-    const lost = await leader();
+    const lost = await cluster.leaderOf(name);
     await lost.kill();
     const before = kept.length;
     await until(() => kept.length > before + 100, 'messages are kept again', 25_000);

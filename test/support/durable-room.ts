@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { parsePlace } from '../../src/bus/place.ts';
-import { type Client, createClient, type Recovery } from '../../src/client/index.ts';
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type Recovery,
+} from '../../src/client/index.ts';
 import type { AppendOptions, SupervisorOptions } from '../../src/index.ts';
 import { ByThePage, type ToldOn } from './by-the-page.ts';
 import { RawPeer } from './raw-peer.ts';
@@ -14,9 +19,9 @@ export const ROOM = 'room/1';
 const backoff = { minMs: 10, maxMs: 50, stableMs: 50 };
 
 /** A link that is gone without a word is found out after 1 s to 1.5 s. */
-const connection = { pingInterval: 500, maxPingOut: 2 };
+export const connection = { pingInterval: 500, maxPingOut: 2 };
 
-/** The time between two appended numbers. */
+/** The usual time between two appended numbers. */
 const EVERY_MS = 5;
 
 let rooms = 0;
@@ -62,8 +67,8 @@ export class DurableRoom {
   }
 
   /** Connects a client of the library, and waits until it is told where it is. By default, it comes back within 50 ms. */
-  async client(url: string | (() => string)): Promise<RoomClient> {
-    const client = createClient(url, { mooring: true, backoff });
+  async client(url: string | (() => string), options: ClientOptions = {}): Promise<RoomClient> {
+    const client = createClient(url, { mooring: true, backoff, ...options });
     this.#ends.push(() => client.close());
     const made: RoomClient = { client, messages: [], recoveries: [] };
     client.recoveries$.subscribe((recovery) => made.recoveries.push(recovery));
@@ -73,10 +78,16 @@ export class DurableRoom {
   }
 
   /** Connects a client that only knows the page about the protocol, and waits until it is told where it is. */
-  async page({ url }: Service, positions?: Positions): Promise<ByThePage> {
+  async page(node: { readonly url: string }, positions?: Positions): Promise<ByThePage> {
+    const page = this.dial(node, positions);
+    await until(() => page.told.length > 0, 'the page is told where it is');
+    return page;
+  }
+
+  /** The same, without waiting. */
+  dial({ url }: { readonly url: string }, positions?: Positions): ByThePage {
     const page = new ByThePage(url, positions);
     this.#ends.push(() => page.socket.terminate());
-    await until(() => page.told.length > 0, 'the page is told where it is');
     return page;
   }
 
@@ -90,8 +101,8 @@ export class DurableRoom {
   }
 
   /** Begins to append numbers, at nodes that may change meanwhile. */
-  appending(nodes: readonly Service[]): Appending {
-    const appending = new Appending(nodes);
+  appending(nodes: readonly Service[], everyMs = EVERY_MS): Appending {
+    const appending = new Appending(nodes, everyMs);
     this.#ends.push(() => appending.end());
     return appending;
   }
@@ -145,15 +156,21 @@ export function numbers(first: number, last: number): number[] {
 export async function gets(
   { messages }: { readonly messages: readonly unknown[] },
   expected: readonly unknown[],
+  withinMs?: number,
 ): Promise<void> {
-  await until(() => messages.length >= expected.length, `there are ${expected.length} messages`);
+  const { length } = expected;
+  await until(() => messages.length >= length, `there are ${length} messages`, withinMs);
   assert.deepEqual(messages, expected);
 }
 
 /** The same for a plain peer, which must not get anything else. */
-export async function getsPlainly(peer: RawPeer, expected: readonly unknown[]): Promise<void> {
+export async function getsPlainly(
+  peer: RawPeer,
+  expected: readonly unknown[],
+  withinMs?: number,
+): Promise<void> {
   const texts = expected.map((message) => JSON.stringify(message));
-  await until(() => peer.texts.length >= texts.length, `there are ${texts.length} texts`);
+  await until(() => peer.texts.length >= texts.length, `there are ${texts.length} texts`, withinMs);
   assert.deepEqual(peer.texts, texts);
 }
 
@@ -179,9 +196,9 @@ class Appending {
   readonly #kept = new Map<number, string>();
   #isOver = false;
 
-  constructor(services: readonly Service[]) {
+  constructor(services: readonly Service[], everyMs: number) {
     this.#services = services;
-    this.#timer = setInterval(() => this.#under.push(this.#append(this.#under.length)), EVERY_MS);
+    this.#timer = setInterval(() => this.#under.push(this.#append(this.#under.length)), everyMs);
   }
 
   /** How many numbers are confirmed. */
@@ -201,9 +218,9 @@ class Appending {
   }
 
   /** Waits until further numbers are confirmed. */
-  async more(count: number): Promise<void> {
+  async more(count: number, withinMs?: number): Promise<void> {
     const from = this.count;
-    await until(() => this.count >= from + count, `${count} more numbers are kept`);
+    await until(() => this.count >= from + count, `${count} more numbers are kept`, withinMs);
   }
 
   /** Stops at once. What is not confirmed yet may be lost. */
