@@ -15,14 +15,26 @@ export class ByThePage {
   /** Every text that has arrived, with headings and beats. */
   readonly texts: string[] = [];
   readonly socket: WebSocket;
+  /** The code of the close frame; 0 while the connection is open. */
+  closeCode = 0;
   hasGone = false;
   #next: { readonly topic: string; readonly position: string } | null = null;
-  #hasSaid = false;
+  /** What it sends before its first answer to a beat, unless that is where it was. */
+  #first: readonly (string | Uint8Array)[] | null;
 
-  constructor(url: string, positions: Iterable<readonly [string, string]> = []) {
+  /** @param first - for a client that breaks the rules. */
+  constructor(
+    url: string,
+    positions: Iterable<readonly [string, string]> = [],
+    first?: readonly (string | Uint8Array)[],
+  ) {
     this.positions = new Map(positions);
+    this.#first = first ?? fromHeadings(this.positions);
     this.socket = new WebSocket(url, ['mooring.v1']);
     this.socket.on('error', () => {});
+    this.socket.on('close', (code) => {
+      this.closeCode = code;
+    });
     this.socket.on('message', (data) => this.#heard(String(data)));
   }
 
@@ -34,10 +46,8 @@ export class ByThePage {
   }
 
   #answer(): void {
-    const from = ['from', Object.fromEntries(this.positions)];
-    if (!this.#hasSaid && this.positions.size > 0)
-      this.socket.send(`\u0001${JSON.stringify(from)}`);
-    this.#hasSaid = true;
+    for (const text of this.#first ?? []) this.socket.send(text, { binary: false });
+    this.#first = null;
     this.socket.send('\u0006');
   }
 
@@ -60,4 +70,9 @@ export class ByThePage {
     if (this.#next !== null) this.positions.set(this.#next.topic, this.#next.position);
     this.#next = null;
   }
+}
+
+function fromHeadings(positions: ReadonlyMap<string, string>): string[] {
+  if (positions.size === 0) return [];
+  return [`\u0001${JSON.stringify(['from', Object.fromEntries(positions)])}`];
 }
