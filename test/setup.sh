@@ -2,8 +2,8 @@
 # Installs what `npm start` and `npm test` need, unless it is already installed.
 #
 #   sh test/setup.sh                        the npm packages
-#   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx and the tools
-#                                           for private networks, and a browser
+#   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx, PostgreSQL and
+#                                           the tools for private networks, and a browser
 #   sh test/setup.sh package                also what test/package/ needs: other compilers and runtimes
 #   sh test/setup.sh docs                   also what `npm run docs` needs: TypeDoc
 set -eu
@@ -59,6 +59,7 @@ for tests do
       need nft nftables
       need ip iproute2
       need nginx nginx-light
+      need pg_ctlcluster postgresql
       ;;
     *)
       echo "setup: nothing to install for $tests; name integration, browser, package or docs" >&2
