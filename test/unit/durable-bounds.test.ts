@@ -6,6 +6,7 @@ import { memoryLog } from '../../src/bus/memory-log.ts';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import type { Entry, Page, Place } from '../../src/core/bus-log.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import type { DurableTopic } from '../../src/server/durable/durable-topic.ts';
 import { DurableTopics } from '../../src/server/durable/durable-topics.ts';
 import { EntryFrames } from '../../src/server/durable/entry-frames.ts';
 import { type FollowedTopic, Follower } from '../../src/server/durable/follower.ts';
@@ -35,7 +36,7 @@ function makeTopics() {
       wheel: new TimerWheel(clock, 50),
       charts: new ChartSystem({ actorHost: null, areEager: false }, clock),
       contract: { decoded: () => null },
-      reporter: {} as never,
+      reporter: { errored() {} } as never,
     },
     () => memoryLog(clock),
   );
@@ -178,6 +179,101 @@ describe('a follower', () => {
     follower.pump(1_000);
     follower.pump(10);
     assert.deepEqual(asked, [64, 10]);
+  });
+});
+
+describe('followers to whom the bus has not answered', () => {
+  function makeStalled() {
+    const { clock, topics } = makeTopics();
+    let pumps = 0;
+    const pump = () => {
+      pumps += 1;
+      return 0;
+    };
+    topics.stalled({ pump } as never);
+    return { clock, topics, pumps: () => pumps };
+  }
+
+  it('ask again after a second, or as soon as the bus is up', () => {
+    const later = makeStalled();
+    later.clock.advance(900);
+    assert.equal(later.pumps(), 0);
+    later.clock.advance(200);
+    assert.equal(later.pumps(), 1);
+    later.clock.advance(10_000);
+    assert.equal(later.pumps(), 1);
+    const soon = makeStalled();
+    soon.topics.busMoved('down');
+    soon.clock.advance(0);
+    assert.equal(soon.pumps(), 0);
+    soon.topics.busMoved('up');
+    soon.clock.advance(0);
+    assert.equal(soon.pumps(), 1);
+  });
+});
+
+describe('a topic whose log has crashed', () => {
+  it('begins anew after a second', () => {
+    const { clock, topics } = makeTopics();
+    let restarts = 0;
+    const restart = () => {
+      restarts += 1;
+    };
+    topics.crashed({ restart } as never, new Error('planted'));
+    assert.equal(restarts, 0);
+    clock.advance(10_000);
+    assert.equal(restarts, 1);
+  });
+});
+
+describe('a topic that is needed again', () => {
+  it('is none of those that may be forgotten', async () => {
+    const { topics } = makeTopics();
+    const settle = async () => {
+      for (let turns = 20; turns > 0; turns -= 1) await null;
+    };
+    const make = (name: string) => ({ name, members: new Set(), durable: null, isNeeded: true });
+    const again = make('again');
+    topics.needed(again as never);
+    await settle();
+    topics.unneeded(again as never);
+    topics.needed(again as never);
+    const { durable } = again as { durable: DurableTopic | null };
+    for (let number = 0; number < 1_100; number += 1) {
+      const other = make(`other ${number}`);
+      topics.needed(other as never);
+      if (number % 100 === 0) await settle();
+      topics.unneeded(other as never);
+    }
+    await settle();
+    assert.notEqual(durable?.log.top, null);
+  });
+});
+
+describe('a member that has left while its outbox was full', () => {
+  it('is told so as soon as there is room, once', () => {
+    const { topics } = makeTopics();
+    const untoldOffs = new Set(['a', 'b']);
+    let room = 0;
+    let told = 0;
+    const publish = () => {
+      if (room === 0) return 'refused';
+      room -= 1;
+      told += 1;
+      return 'queued';
+    };
+    const connection = { side: { untoldOffs, topics: null, outbox: { publish } } };
+    for (const [given, left] of [
+      [0, 2],
+      [1, 1],
+      [0, 1],
+      [5, 0],
+    ] as const) {
+      room = given;
+      topics.flows(connection as never);
+      assert.equal(untoldOffs.size, left);
+    }
+    assert.equal(told, 2);
   });
 });
 
