@@ -226,6 +226,11 @@ describe('a topic whose log has crashed', () => {
   });
 });
 
+/** A topic with members. */
+interface Needed {
+  readonly durable: DurableTopic | null;
+}
+
 describe('a topic that is needed again', () => {
   it('is none of those that may be forgotten', async () => {
     const { topics } = makeTopics();
@@ -238,14 +243,14 @@ describe('a topic that is needed again', () => {
     await settle();
     topics.unneeded(again as never);
     topics.needed(again as never);
-    const { durable } = again as { durable: DurableTopic | null };
-    for (let number = 0; number < 1_100; number += 1) {
-      const other = make(`other ${number}`);
-      topics.needed(other as never);
-      if (number % 100 === 0) await settle();
-      topics.unneeded(other as never);
-    }
+    const { durable } = again as unknown as Needed;
+    const others = Array.from({ length: 1_100 }, (_, number) => make(`other ${number}`));
+    for (const other of others) topics.needed(other as never);
     await settle();
+    const logs = others.map((other) => (other as unknown as Needed).durable?.log);
+    assert.ok(logs.every((log) => log?.top));
+    for (const other of others) topics.unneeded(other as never);
+    assert.equal(logs.filter((log) => log?.top).length, 1_000, 'the others are forgotten');
     assert.notEqual(durable?.log.top, null);
   });
 });
