@@ -1,7 +1,7 @@
 import type { Entry, Place } from '../core/bus-log.ts';
 import { placeOf } from './place.ts';
 
-/** What one ring may hold. */
+/** What one ring may hold, unless it is given another number of entries. */
 const ENTRIES_MAX = 256;
 const BYTES_MAX = 1_048_576;
 
@@ -59,25 +59,32 @@ export class RingBudget {
   }
 }
 
-/** The newest entries of one topic, without a gap: everything after its floor. */
+/** Entries of one topic without a gap: everything after its floor, up to the newest. */
 export class Ring {
   /** @internal The neighbours in the list of the budget. */
   quieter: Ring | null = null;
   /** @internal */
   louder: Ring | null = null;
   readonly #budget: RingBudget;
+  readonly #entriesMax: number;
   readonly #entries: Entry[] = [];
   #bytes = 0;
   /** The place before the oldest entry. */
   #floor: Place;
 
-  constructor(budget: RingBudget, floor: Place) {
+  constructor(budget: RingBudget, floor: Place, entriesMax: number = ENTRIES_MAX) {
     this.#budget = budget;
     this.#floor = floor;
+    this.#entriesMax = entriesMax;
   }
 
   get floor(): Place {
     return this.#floor;
+  }
+
+  /** The newest entry, or the floor. */
+  get newest(): Place {
+    return this.#entries.at(-1) ?? this.#floor;
   }
 
   get size(): number {
@@ -87,7 +94,7 @@ export class Ring {
   push(entry: Entry): void {
     this.#entries.push(entry);
     this.#count(bytesOf(entry));
-    while (this.#entries.length > ENTRIES_MAX || this.#bytes > BYTES_MAX) this.dropOldest();
+    while (this.#entries.length > this.#entriesMax || this.#bytes > BYTES_MAX) this.dropOldest();
     if (this.#entries.length > 0) this.#budget.pushed(this);
   }
 

@@ -11,6 +11,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import { GaplessRun } from './gapless-run.ts';
 import { formatPlace } from './place.ts';
+import { ReadCache } from './read-cache.ts';
 import type { RingBudget } from './ring.ts';
 import { WaitingEntries } from './waiting-entries.ts';
 
@@ -97,13 +98,15 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
   #checks = 0;
   #nextCheckAtMs = 0;
   /** The reads that are under way, so that many members at one place cause one. */
-  readonly #reads = new Map<string, Promise<Page>>();
+  #reads = new Map<string, Promise<Page>>();
+  readonly #cache: ReadCache;
 
   /** It begins at once, and calls its owner only later. */
   constructor(topic: string, parts: TopicLogParts, owner: TopicLogOwner) {
     this.topic = topic;
     this.#parts = parts;
     this.#owner = owner;
+    this.#cache = new ReadCache(parts.budget);
     this.#deadline = parts.wheel.schedule(ANSWER_MS, this);
     this.#chart = parts.charts.run(topicLogTable, this);
     this.#chart.start();
@@ -115,8 +118,8 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
   }
 
   /**
-   * What was kept after a place, at most `limit` entries: from the ring at once, or read from the bus. Only the bus says that a
-   * place is void or has expired.
+   * What was kept after a place, about `limit` entries: from memory at once, or read from the bus. Only the bus says that a place
+   * is void or has expired.
    *
    * Rejects if the bus does not answer.
    */
@@ -126,20 +129,32 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
 
   /** The part of {@link after} that needs no read; `null` if it must be read. */
   held(place: Place, limit: number): Page | null {
-    return this.#run?.after(place, limit) ?? null;
+    if (this.#run === null) return null;
+    return this.#run.after(place, limit) ?? this.#cache.after(place, limit);
   }
 
-  /** Reads once for all that are at the same place. */
+  /** Reads once for all that are at the same place, whatever limit each of them has. */
   read(place: Place, limit: number): Promise<Page> {
-    const key = `${limit} ${formatPlace(place)}`;
-    const known = this.#reads.get(key);
+    const reads = this.#reads;
+    const key = formatPlace(place);
+    const known = reads.get(key);
     if (known !== undefined) return known;
-    const read = this.#parts.log.read(this.topic, place, limit).finally(() => {
-      // A later read of the same place may be under way.
-      if (this.#reads.get(key) === read) this.#reads.delete(key);
-    });
-    this.#reads.set(key, read);
+    const read = this.#readAnew(place, limit).finally(() => reads.delete(key));
+    reads.set(key, read);
     return read;
+  }
+
+  async #readAnew(place: Place, limit: number): Promise<Page> {
+    const reads = this.#reads;
+    const page = await this.#parts.log.read(this.topic, place, limit);
+    if (reads === this.#reads) this.#cache.add(place, page);
+    return page;
+  }
+
+  /** Nobody is behind any more, or what was read is of the past. */
+  forgetRead(): void {
+    this.#reads = new Map();
+    this.#cache.clear();
   }
 
   /** The bus has lost its past. */
@@ -333,8 +348,7 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
   interrupt({ cause }: Interruption): void {
     this.#run?.end();
     this.#run = null;
-    // Their answers are of the past.
-    this.#reads.clear();
+    this.forgetRead();
     this.#owner.interrupted(cause);
   }
 
@@ -358,6 +372,7 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
     this.#interest?.end();
     this.#run?.end();
     this.#run = null;
+    this.forgetRead();
     this.#waiting.clear();
   }
 

@@ -100,6 +100,7 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
     this.#followers.get(connection)?.end();
     this.#followers.delete(connection);
     this.#behind.delete(connection);
+    if (this.#followers.size === 0) this.#log.forgetRead();
   }
 
   followerOf(connection: InboundConnection): Follower | undefined {

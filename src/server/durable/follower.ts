@@ -147,6 +147,11 @@ export class Follower {
   async read(): Promise<void> {
     const place = this.#place;
     if (!this.isWaiting || place === null) return;
+    // Another may have read it while this one waited for its turn.
+    if (this.#topic.held(place, 1) !== null) {
+      this.#topic.ready(this);
+      return;
+    }
     this.#isReading = true;
     const page = await this.#topic.read(place, this.#pageMax).catch(() => null);
     this.#isReading = false;

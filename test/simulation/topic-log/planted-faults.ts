@@ -93,11 +93,6 @@ export const topicLogFaults: readonly PlantedFault[] = [
     breaks: ['a-reset-is-told', 'contradiction-is-noticed'],
   },
   {
-    mistake: 'what was heard before an outage is told after it',
-    plant: instead(GaplessRun.prototype, 'forgetEarly', nothing),
-    breaks: ['no-gap'],
-  },
-  {
     mistake: 'readers at different places share a read',
     plant: instead(TopicLog.prototype, 'after', function (this: TopicLog, original, ...args) {
       const known = reads.get(this);
