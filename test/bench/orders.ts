@@ -18,6 +18,10 @@ export interface Setup {
   readonly program: Program;
   /** @default 'ignore' */
   readonly handler?: Handler;
+  /** Whether the topics are durable, so that what is published is appended. @default false */
+  readonly isDurable?: boolean;
+  /** Whether the clients speak `mooring.v1`. @default false */
+  readonly isHeaded?: boolean;
   /** Whether connections belong to a topic. @default true */
   readonly isMember?: boolean;
   /** The topics of connections. Every message is published to each of the topics. @default one for all */
@@ -57,6 +61,13 @@ export interface Stream {
   readonly isBare?: boolean;
 }
 
+/** Messages that are appended as fast as they are kept. */
+export interface Appends {
+  readonly count: number;
+  /** How many wait for the engine at the same time. */
+  readonly inFlight: number;
+}
+
 /** The orders for a server. */
 export interface ServerOrders {
   /** Listens, for the first time or again. Returns the port. */
@@ -81,6 +92,8 @@ export interface ServerOrders {
   /** Repeats a piece of work. Returns the CPU of one, in microseconds. */
   workMicros(plan: { work: Work; forMs: number }): Promise<number>;
   publish(stream: Stream): Promise<void>;
+  /** Appends messages. Returns how long it took until all of them were kept, in milliseconds. */
+  append(plan: Appends): Promise<number>;
   /** Waits until the handler has counted this many messages. */
   untilReceived(count: number): Promise<void>;
   /** The longest time for which the event loop did not turn, in milliseconds. */
@@ -123,10 +136,17 @@ export interface Percentiles {
 
 /** The orders for a crowd of readers. */
 export interface ReaderOrders {
-  connect(target: { port: number; count: number; isEngineIo: boolean }): Promise<void>;
+  connect(target: {
+    port: number;
+    count: number;
+    isEngineIo: boolean;
+    from?: { position: string };
+  }): Promise<void>;
   /** Waits until this many messages have arrived, over all connections since they began. */
   untilDelivered(count: number): Promise<void>;
   delivered(): number;
+  /** Where the oldest connection is in the topic of all, once it is told. */
+  position(): Promise<string>;
   /** Ends the newest connections and waits until they are gone. */
   end(plan: { count: number; style: EndStyle }): Promise<void>;
   loop(plan: Loop): Promise<Percentiles>;
@@ -157,4 +177,36 @@ export interface DialerOrders {
   untilBack(): Promise<Comeback>;
   collect(): void;
   liveBytes(): number;
+}
+
+/** Clients that move from one server to another and back, one after the other. */
+export interface Moves {
+  readonly ports: readonly [number, number];
+  readonly clients: number;
+  readonly moves: number;
+  /** Time from one move to the next. */
+  readonly everyMs: number;
+  /** How long a client is away before it dials the other server. */
+  readonly awayMs: number;
+}
+
+/** What a crowd has after its server was killed. */
+export interface Survival {
+  /** How many were told that they have missed nothing. */
+  readonly recovered: number;
+  /** Messages that never came, and messages that came again, over all clients. */
+  readonly missed: number;
+  readonly doubled: number;
+}
+
+/** The orders for a process whose clients come back. */
+export interface ReturnOrders {
+  /** Times from dialing until a client has what it has missed. */
+  move(plan: Moves): Promise<Percentiles>;
+  /** Lets clients dial this server through a balancer. Waits until all are open. */
+  gather(target: { port: number; count: number }): Promise<void>;
+  /** The balancer gives all further connections to another server. */
+  divert(port: number): void;
+  /** Waits until all are open again and nothing more comes. */
+  survived(published: number): Promise<Survival>;
 }

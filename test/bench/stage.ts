@@ -6,6 +6,7 @@ import type {
   DialerOrders,
   EndStyle,
   ReaderOrders,
+  ReturnOrders,
   ServerOrders,
   Setup,
   Stream,
@@ -42,6 +43,7 @@ export class Stage {
   #readers: Child<ReaderOrders> | null = null;
   #visiting: Child<ReaderOrders> | null = null;
   #dialers: Child<DialerOrders> | null = null;
+  #returners: Child<ReturnOrders> | null = null;
   #port = 0;
   #connections = 0;
 
@@ -74,23 +76,33 @@ export class Stage {
     return this.#dialers;
   }
 
+  /** Clients that come back when their server is gone. */
+  get returners(): Child<ReturnOrders> {
+    const command = nodeCommand('./returns/program.js', this.setup);
+    this.#returners ??= new Child({ name: `${this.name} returners`, ...command });
+    return this.#returners;
+  }
+
   /** How many are connected. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** Connects more readers and waits until both sides confirm it. */
-  async connect(count: number): Promise<void> {
-    const port = await this.#listen();
-    const isEngineIo = this.setup.program === 'socket.io';
-    await this.readers.ask('connect', { port, count, isEngineIo }, CONNECT_WITHIN_MS);
+  /** Connects more readers and waits until both sides confirm it. @param position - where they were. @default nowhere */
+  async connect(count: number, position = ''): Promise<void> {
+    const target = {
+      ...{ port: await this.listen(), count },
+      isEngineIo: this.setup.program === 'socket.io',
+      ...(this.setup.isHeaded && { from: { position } }),
+    };
+    await this.readers.ask('connect', target, CONNECT_WITHIN_MS);
     this.#connections += count;
     await this.server.ask('untilOpen', this.#connections);
   }
 
   /** Lets more clients dial and waits until both sides report them as open. */
   async dial(count: number): Promise<void> {
-    const port = await this.#listen();
+    const port = await this.listen();
     await this.dialers.ask('dial', { port, count }, CONNECT_WITHIN_MS);
     this.#connections += count;
     await this.server.ask('untilOpen', this.#connections);
@@ -98,10 +110,11 @@ export class Stage {
 
   /** Lets further clients come and go. */
   async churn(plan: Churn): Promise<void> {
-    await this.#visitors.ask('churn', { ...plan, port: await this.#listen() });
+    await this.#visitors.ask('churn', { ...plan, port: await this.listen() });
   }
 
-  async #listen(): Promise<number> {
+  /** The port of the server, which listens from the first call on. */
+  async listen(): Promise<number> {
     if (this.#port === 0) this.#port = await this.server.ask('listen');
     return this.#port;
   }
@@ -173,7 +186,7 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
-    const children = [this.#server, this.#readers, this.#visiting, this.#dialers];
+    const children = [this.#server, this.#readers, this.#visiting, this.#dialers, this.#returners];
     await Promise.all(children.map((child) => child?.stop()));
   }
 }

@@ -242,3 +242,18 @@ export function versus(
     pairs: (taken) => ({ ours: figure(taken, ours, name), peer: figure(taken, peer, name) }),
   };
 }
+
+/** A row with a budget instead of a peer. */
+export function within(
+  { budget, ...head }: { name: string; unit: string; budget: number },
+  name: string,
+  subject: string,
+): RowPlan {
+  return {
+    ...{ ...head, peerName: `budget of ${budget} ${head.unit}`, needs: [subject], target: 1 },
+    pairs(taken) {
+      const ours = figure(taken, subject, name);
+      return { ours, peer: ours.map(() => budget) };
+    },
+  };
+}

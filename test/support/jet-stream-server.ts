@@ -35,6 +35,10 @@ export class JetStreamServer {
     return this.#server.port;
   }
 
+  get pid(): number {
+    return this.#server.pid;
+  }
+
   /** Ends it at once, as a crash does. */
   kill(): Promise<void> {
     return this.#server.kill();

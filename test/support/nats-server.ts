@@ -47,6 +47,10 @@ export class NatsServer {
     return `nats://127.0.0.1:${this.#port}`;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? Number.NaN;
+  }
+
   /** The subjects that clients subscribe to, without those of the server itself. */
   async subjects(): Promise<string[]> {
     const url = `http://127.0.0.1:${this.#monitorPort}/subsz?subs=1&limit=1000000`;

@@ -1,5 +1,10 @@
-import { findNatsServer } from '../../../docs/examples/lobby/nats-server.ts';
+import {
+  findNatsServer,
+  type NatsServerProgram,
+} from '../../../docs/examples/lobby/nats-server.ts';
+import { JetStreamServer } from '../../support/jet-stream-server.ts';
 import { NatsServer } from '../../support/nats-server.ts';
+import { cpuMicrosOf } from './cpu-micros-of.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { findRedisServer } from './find-redis-server.ts';
 import { RedisServer } from './redis-server.ts';
@@ -10,6 +15,10 @@ const starts = {
     const program = await findNatsServer();
     return () => NatsServer.start(program);
   },
+  async jetstream() {
+    const program = await findNatsServer();
+    return () => startJetStream(program);
+  },
   async 'redis-server'() {
     const program = await findRedisServer();
     return () => RedisServer.start(program);
@@ -18,8 +27,15 @@ const starts = {
 
 const variables: Readonly<Record<EngineName, string>> = {
   'nats-server': 'NATS_SERVER',
+  jetstream: 'NATS_SERVER',
   'redis-server': 'REDIS_SERVER',
 };
+
+async function startJetStream(program: NatsServerProgram): Promise<Engine> {
+  const server = await JetStreamServer.start(program);
+  const { url, pid } = server;
+  return { url, cpuMicros: () => cpuMicrosOf(pid), kill: () => server.end() };
+}
 
 /** Every engine that was started. None may outlive the measurement, however it ends. */
 const running = new Set<Engine>();

@@ -26,7 +26,7 @@ export async function churn(
   };
   const timer = setInterval(() => {
     const due = Math.floor((Math.min(performance.now() - startedAt, forMs) / 1_000) * perSecond);
-    for (; begun < due; begun += 1) new Reader({ ...target, from: addresses.next() }, events);
+    for (; begun < due; begun += 1) new Reader({ ...target, local: addresses.next() }, events);
   }, SLOT_MS);
   const all = Math.floor((forMs / 1_000) * perSecond);
   try {

@@ -39,7 +39,7 @@ export class Crowd {
     for (let left = count; left > 0; left -= 1) {
       await this.#until(() => this.#connecting < CONNECTING_MAX, 'the next one may connect');
       this.#connecting += 1;
-      new Reader({ ...target, from: this.addresses.next() }, this);
+      new Reader({ ...target, local: this.addresses.next() }, this);
     }
     await this.#until(() => this.#members.size === size, `${size} are connected`);
   }
@@ -55,6 +55,13 @@ export class Crowd {
 
   async untilDelivered(count: number): Promise<void> {
     await this.#until(() => this.delivered >= count, `${count} messages have arrived`);
+  }
+
+  /** Where the oldest is, once the server has told it. */
+  async position(): Promise<string> {
+    const position = () => this.members[0]?.position ?? '';
+    await this.#until(() => position() !== '', 'the oldest is told where it is');
+    return position();
   }
 
   opened(reader: Reader): void {

@@ -109,7 +109,8 @@ export class Delays {
   }
 }
 
-function percentiles(micros: Float64Array): Percentiles {
+/** The middle and the highest of many times. */
+export function percentiles(micros: Float64Array): Percentiles {
   micros.sort();
   return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99) };
 }

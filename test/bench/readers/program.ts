@@ -15,6 +15,7 @@ carryOut<ReaderOrders>({
   connect: ({ count, ...target }) => crowd.connect(target, count),
   untilDelivered: (count) => crowd.untilDelivered(count),
   delivered: () => crowd.delivered,
+  position: () => crowd.position(),
   end: ({ count, style }) => crowd.end(count, style),
   loop: (plan) => runLoop(crowd, plan),
   flood: (plan) => flood(crowd, plan),

@@ -14,7 +14,9 @@ const shared = Buffer.alloc(65_536);
 export interface Target {
   readonly port: number;
   readonly isEngineIo: boolean;
-  readonly from?: LocalAddress | undefined;
+  /** Speaks `mooring.v1` and comes back from a position in the topic of all. An empty position is none. */
+  readonly from?: { readonly position: string };
+  readonly local?: LocalAddress | undefined;
 }
 
 /** What a reader reports. */
@@ -33,14 +35,16 @@ export class Reader {
   readonly #frames = new FrameReader(() => this.#frameBegan());
   #isAnswered = false;
   #isOpen = false;
+  /** Where the server says that it is. For those that speak `mooring.v1`. */
+  position = '';
 
   constructor(target: Target, events: ReaderEvents) {
     this.#target = target;
     this.#events = events;
-    const { port, from } = target;
+    const { port, local } = target;
     const callback = (length: number) => this.#read(length);
     const onread = { buffer: shared, callback };
-    this.#socket = connect({ host: '127.0.0.1', port, ...from, onread, noDelay: true }, () =>
+    this.#socket = connect({ host: '127.0.0.1', port, ...local, onread, noDelay: true }, () =>
       this.#socket.write(requestTo(target)),
     );
     this.#socket.on('error', (error) => events.ended(this, error));
@@ -103,6 +107,18 @@ export class Reader {
     else if (frame.opcode === opcode.close) this.#socket.end();
     else if (frame.length >= MESSAGE_BYTES_MIN && this.#isOpen) this.#events.message(frame, this);
     else if (this.#target.isEngineIo) this.#engineIoSaid(frame);
+    else if (this.#target.from) this.#mooringSaid(frame, this.#target.from);
+  }
+
+  /** ENQ is a beat, and the first is answered with the position too. SOH begins a heading. */
+  #mooringSaid({ bytes, start, end, length }: FrameReader, from: { position: string }): void {
+    const said = bytes.toString('latin1', start, Math.min(start + length, end));
+    if (said === '\u0005') {
+      if (from.position !== '' && this.position === '') this.#socket.write(fromTo(from.position));
+      this.#socket.write(mooringAck);
+    } else if (said.startsWith('\u0001["on"')) {
+      this.position = (JSON.parse(said.slice(1)) as string[])[2] ?? '';
+    }
   }
 
   /** `0` opens Engine.IO, `40` a namespace of Socket.IO. `2` is a ping, and `3` answers it. */
@@ -114,7 +130,7 @@ export class Reader {
   }
 }
 
-function requestTo({ port, isEngineIo }: Target): string {
+function requestTo({ port, isEngineIo, from }: Target): string {
   const path = isEngineIo ? '/socket.io/?EIO=4&transport=websocket' : '/ws';
   return [
     `GET ${path} HTTP/1.1`,
@@ -123,6 +139,7 @@ function requestTo({ port, isEngineIo }: Target): string {
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
+    ...(from === undefined ? [] : ['Sec-WebSocket-Protocol: mooring.v1']),
     '\r\n',
   ].join('\r\n');
 }
@@ -136,6 +153,12 @@ const goodbye = buildFrame({ opcode: opcode.close, payload: closePayload(1_000) 
 const emptyPong = buildFrame({ opcode: opcode.pong });
 const engineIoJoin = maskedText('40');
 const engineIoPong = maskedText('3');
+const mooringAck = maskedText('\u0006');
+
+/** The heading of a client that was in the topic of all. */
+function fromTo(position: string): Buffer {
+  return maskedText(`\u0001${JSON.stringify(['from', { all: position }])}`);
+}
 
 function pongTo({ bytes, start, end, length }: FrameReader): Buffer {
   if (length === 0) return emptyPong;

@@ -24,6 +24,9 @@ const wide = {
 /** An interval that no measurement reaches. */
 const NEVER_MS = 100_000_000;
 
+/** More than any measurement has of one topic while a member is away. */
+const retention = { messagesPerTopic: 10_000 };
+
 /** A supervisor whose connections are members of one topic. */
 export function mooring(setup: Setup): Subject {
   const server = createServer();
@@ -32,7 +35,8 @@ export function mooring(setup: Setup): Subject {
     ...heartbeat(setup.heartbeatMs),
     ...(setup.actors && { actors: setup.actors }),
     ...(setup.isChecked && { messages: Echo }),
-    ...(setup.busUrl !== undefined && { bus: natsBus({ servers: setup.busUrl }) }),
+    ...(setup.busUrl !== undefined && { bus: natsBus({ servers: setup.busUrl, retention }) }),
+    ...(setup.isDurable && { durable: () => true }),
     ...(setup.isMember !== false && { onOpen: joining(setup) }),
     onMessage: handler(setup, { answer: () => topic.publish(TEXT), count: () => (received += 1) }),
   });
@@ -52,8 +56,12 @@ export function mooring(setup: Setup): Subject {
       return handshaking + open + errored + closing;
     },
     publish(text) {
-      for (const each of topics) each.publish(text);
+      for (const each of topics) {
+        if (each.isDurable) void each.append(text);
+        else each.publish(text);
+      }
     },
+    append: async (text) => (await topic.append(text)).outcome === 'kept',
     joinTopics(count) {
       for (const connection of supervisor.connections) {
         for (let other = 1; other < count; other += 1) connection.join(`other ${other}`);

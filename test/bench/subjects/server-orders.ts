@@ -1,4 +1,5 @@
 import type { ServerOrders } from '../orders.ts';
+import { appending } from './appending.ts';
 import { publishing } from './publishing.ts';
 import type { Subject } from './subject.ts';
 import { TEXT } from './text.ts';
@@ -24,6 +25,7 @@ export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrder
     untilPresent: (count) => untilCount(() => present() <= count, count, 'left'),
     cpuMicros,
     publish: (stream) => publishing(stream, TEXT, subject),
+    append: (plan) => appending(plan, () => subject.append?.(TEXT)),
     untilReceived: (count) => untilCount(() => received() === count, count, 'received'),
     joinTopics: (count) => subject.joinTopics?.(count),
     joinOwnTopics: async (count) => subject.joinOwnTopics?.(count),

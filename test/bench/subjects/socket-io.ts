@@ -10,9 +10,12 @@ import { MESSAGE_BYTES } from './text.ts';
 const TEXT_LENGTH = MESSAGE_BYTES - '42["m",""]'.length;
 
 /** Socket.IO with its defaults, but without the detour over HTTP polling. */
-export function socketIo({ busUrl }: Pick<Setup, 'busUrl'>): Subject {
+export function socketIo({ busUrl, isDurable }: Pick<Setup, 'busUrl' | 'isDurable'>): Subject {
   const server = createServer();
-  const io = new Server(server, { transports: ['websocket'], serveClient: false });
+  const io = new Server(server, {
+    ...{ transports: ['websocket'], serveClient: false },
+    ...(isDurable && { connectionStateRecovery: {} }),
+  });
   io.on('connection', (socket) => {
     socket.on('error', () => {});
     socket.on('m', () => {});

@@ -13,6 +13,8 @@ export interface Subject {
   untilShared?(): Promise<void>;
   /** Sends a message to all connections, in the usual way of this subject. */
   publish(text: string): void;
+  /** Keeps a message for all connections. Resolves to whether it is kept. For subjects that have durable topics. */
+  append?(text: string): Promise<boolean>;
   /** Writes a message this often to each of the sockets themselves, in one piece. For subjects that own their sockets. */
   writeBare?(text: string, times: number): void;
   /** Lets every connection join further topics, until it is in this many. */

@@ -4,7 +4,7 @@ import { eventually } from '../../support/until.ts';
 import { startNats, stopEngine } from '../engines/engines.ts';
 import { median } from '../row.ts';
 import { Stage } from '../stage.ts';
-import { type Figures, figure, type RowPlan, type Taken, type Workload } from '../workload.ts';
+import { type Figures, figure, type Taken, type Workload, within } from '../workload.ts';
 
 const SOCKETS = 2_000;
 const EACH = 50;
@@ -43,14 +43,14 @@ export const busInterest: Workload = {
   },
   rows: [
     {
-      ...within({ name: 'bus-interest', unit: 'MB' }, live, BUDGET_MB),
+      ...within({ name: 'bus-interest', unit: 'MB', budget: BUDGET_MB }, live, shared),
       needs: [shared, alone],
       note: (taken) =>
         `the resident memory grows by ${textOf(taken, shared, resident)} MB. Without a bus, the same topics take ` +
         `${textOf(taken, alone, live)} MB. The engine has all topics after ${textOf(taken, shared, subscribing)} ms`,
     },
     {
-      ...within({ name: 'bus-pause', unit: 'ms' }, pause, BUDGET_MS),
+      ...within({ name: 'bus-pause', unit: 'ms', budget: BUDGET_MS }, pause, shared),
       note: (taken) =>
         `all topics are heard again ${textOf(taken, shared, again)} ms after the server accepts connections`,
     },
@@ -68,17 +68,6 @@ export const busInterest: Workload = {
     }
   },
 };
-
-/** A row with a budget instead of a peer. */
-function within(head: Pick<RowPlan, 'name' | 'unit'>, name: string, budget: number): RowPlan {
-  return {
-    ...{ ...head, peerName: `budget of ${budget} ${head.unit}`, needs: [shared], target: 1 },
-    pairs(taken) {
-      const ours = figure(taken, shared, name);
-      return { ours, peer: ours.map(() => budget) };
-    },
-  };
-}
 
 async function withStage(stage: Stage, work: (stage: Stage) => Promise<Figures>): Promise<Figures> {
   try {

@@ -4,7 +4,12 @@ const WARM_UP = 500;
 const CONNECTIONS = 15_000;
 /** What Mooring may need beyond ws for its records, with and without actors. */
 const ALLOWANCE = { bytesBeyond: 2_048 };
+/** What a member of a durable topic may need beyond one of another topic. */
+const ALLOWANCE_DURABLE = { bytesBeyond: 32 };
 const ALLOWANCE_ON_DEMAND = { bytesBeyond: 1_126 };
+
+const member = 'a topic';
+const durableMember = 'mooring, durable topic';
 
 const unit = 'B';
 const cost = 'bytes a connection';
@@ -15,10 +20,13 @@ export const idleHeap: Workload = {
   about:
     '15,000 connections are open and silent. Each has a message handler and is in no topic; membership in ' +
     'one topic takes about 190 bytes more. The figure is the number of bytes for each connection that are ' +
-    'alive after garbage collection, inside and outside the heap.',
+    'alive after garbage collection, inside and outside the heap. In `idle-heap-durable`, each is a Mooring client that ' +
+    'is in a topic, and the figures are those of a durable topic and of another one.',
   subjects: {
     mooring: { program: 'mooring', isMember: false },
     [onDemand]: { program: 'mooring', isMember: false, actors: 'on-demand' },
+    [member]: { program: 'mooring', isHeaded: true },
+    [durableMember]: { program: 'mooring', isHeaded: true, isDurable: true },
     ws: { program: 'ws' },
     'Socket.IO': { program: 'socket.io' },
   },
@@ -27,6 +35,10 @@ export const idleHeap: Workload = {
     versus({ name: 'idle-heap-on-demand', unit, target: ALLOWANCE_ON_DEMAND }, cost, [
       onDemand,
       'ws',
+    ]),
+    versus({ name: 'idle-heap-durable', unit, target: ALLOWANCE_DURABLE }, cost, [
+      durableMember,
+      member,
     ]),
     versus({ name: 'idle-heap-socket.io', unit, target: 0.5 }, cost, ['mooring', 'Socket.IO']),
   ],

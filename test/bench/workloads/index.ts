@@ -5,6 +5,7 @@ import { busInterest } from './bus-interest.ts';
 import { capacity } from './capacity.ts';
 import { churn } from './churn.ts';
 import { dialedHeap } from './dialed-heap.ts';
+import { append, nodeKill, resume, sleepers } from './durable.ts';
 import { echo } from './echo.ts';
 import { burst, burstJoined, single } from './fan-out.ts';
 import { flood } from './flood.ts';
@@ -55,6 +56,10 @@ export const workloads: readonly Workload[] = [
   busPublish,
   busSocketIo,
   busInterest,
+  append,
+  sleepers,
+  resume,
+  nodeKill,
   importing,
   capacity,
   scaling,
