@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import {
   type Browser,
   type BrowserContextOptions,
@@ -13,6 +15,46 @@ const WITHIN_MS = 40_000;
 /** Starts Chromium. @throws Error that explains how to install it. */
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath(), args: [...chromiumFlags] });
+}
+
+/** The workers take turns, but a page also takes turns for its files. */
+const TABS_MAX = 30;
+
+/** Opens a tab on another worker than a tab. */
+export function openApart(browser: Browser, address: TabAddress, from: LobbyTab) {
+  return openWhere(browser, address, async (tab) => (await tab.worker()) !== (await from.worker()));
+}
+
+/** Opens a tab on the same worker as a tab. */
+export function openBeside(browser: Browser, address: TabAddress, by: LobbyTab) {
+  return openWhere(browser, address, async (tab) => (await tab.worker()) === (await by.worker()));
+}
+
+async function openWhere(
+  browser: Browser,
+  address: TabAddress,
+  isThere: (tab: LobbyTab) => Promise<boolean>,
+): Promise<LobbyTab> {
+  for (let opened = 0; opened < TABS_MAX; opened += 1) {
+    const tab = await LobbyTab.open(browser, address);
+    if (await isThere(tab)) return tab;
+    await tab.close();
+    // Passes the turn on: otherwise each page may take an even number of turns.
+    await isListening(Number(new URL(address.url).port));
+  }
+  throw new Error(`${TABS_MAX} tabs are on the wrong worker`);
+}
+
+export async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Records the outermost lit state, now and whenever it changes. */
@@ -129,6 +171,16 @@ export class LobbyTab {
 
   line(text: string): Locator {
     return this.page.locator('.line', { hasText: text });
+  }
+
+  /** The messages in its room, in order. */
+  messages(): Promise<string[]> {
+    return this.page.locator('#line-list .line-text').allTextContents();
+  }
+
+  /** The same with the notes about outages. */
+  shown(): Promise<string[]> {
+    return this.page.locator('#line-list :is(.line-text, .outage)').allTextContents();
   }
 
   row(name: string): Locator {

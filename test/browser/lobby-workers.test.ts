@@ -1,19 +1,14 @@
 // Goal: the lobby is one service in several processes: tabs on different workers share rooms and see each other, and the end of
 // a worker touches only its own tabs. Method: the workers are real processes, which the test kills.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { findNatsServer } from '../../docs/examples/lobby/nats-server.ts';
 import { eventually } from '../support/until.ts';
 import { LobbyProcess } from './lobby-process.ts';
-import { LobbyTab, launchBrowser } from './lobby-tab.ts';
+import { isListening, LobbyTab, launchBrowser, openApart } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 240_000;
-/** The workers take turns, but a page also takes turns for its files. */
-const TABS_MAX = 30;
-
 describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   let lobby: LobbyProcess;
   let url: string;
@@ -21,17 +16,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   let ada: LobbyTab;
   let ben: LobbyTab;
 
-  /** Opens a tab on another worker than a tab. */
-  const openApart = async (name: string, from: LobbyTab): Promise<LobbyTab> => {
-    for (let opened = 0; opened < TABS_MAX; opened += 1) {
-      const tab = await LobbyTab.open(browser, { url, name });
-      if ((await tab.worker()) !== (await from.worker())) return tab;
-      await tab.close();
-      // Passes the turn on: otherwise each page may take an even number of turns.
-      await isListening(Number(new URL(url).port));
-    }
-    throw new Error(`${TABS_MAX} tabs are on the same worker`);
-  };
+  const openBy = (name: string, from: LobbyTab) => openApart(browser, { url, name }, from);
 
   before(async () => {
     // This may take longer than a lobby may take to start.
@@ -40,7 +25,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
     url = await lobby.url();
     browser = await launchBrowser();
     ada = await LobbyTab.open(browser, { url, name: 'Ada' });
-    ben = await openApart('Ben', ada);
+    ben = await openBy('Ben', ada);
   });
 
   after(async () => {
@@ -85,7 +70,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
 
   it('gives newcomers the same latest lines on each worker', async () => {
     for (const tab of [ada, ben]) {
-      const newcomer = await openApart('Cyd', tab);
+      const newcomer = await openBy('Cyd', tab);
       await newcomer.sees(newcomer.line('Is anybody on the other worker?'));
       await newcomer.sees(newcomer.line('I am.'));
       await newcomer.close();
@@ -127,7 +112,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('gives a worker that was started again the lines that it has missed', async () => {
-    const newcomer = await openApart('Dan', ada);
+    const newcomer = await openBy('Dan', ada);
     for (const text of ['I am.', 'I am back.']) await newcomer.sees(newcomer.line(text));
     await newcomer.sees(newcomer.ending('Polite Puffin', 'peer-close'));
     await ben.close();
@@ -145,7 +130,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('shows that the nats-server is gone, and is whole again when it is back', async () => {
-    const other = await openApart('Eve', ada);
+    const other = await openBy('Eve', ada);
     process.kill(lobby.processOf('nats-server'), 'SIGKILL');
     await ada.sees(ada.page.locator('#own-bus', { hasText: 'bus down' }));
     await ada.sees(ada.page.locator('#workers', { hasText: 'does not hear the others' }));
@@ -203,16 +188,4 @@ describe('lobby with workers, as a process', { timeout: TIMEOUT_MS }, () => {
 
 function natsPortOf(output: string): number {
   return Number(/nats:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -9,7 +9,7 @@ export const usage = `Usage: server.js [--port N] [--workers N] [--nats URL]
   --port N      the port to listen on, 0 to 65535; 0 picks a free one (default ${DEFAULT_PORT})
   --workers N   the number of processes that serve the port, 1 to ${WORKERS_MAX} (default 1); several share a nats-server,
                 which the lobby finds or unpacks, starts, and ends
-  --nats URL    the address of a nats-server that runs already, for example nats://127.0.0.1:4222
+  --nats URL    the address of a nats-server that runs already, with JetStream, for example nats://127.0.0.1:4222
   --help        print this help`;
 
 /** How to run the lobby. */

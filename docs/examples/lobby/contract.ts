@@ -19,6 +19,11 @@ export const guestKinds = [
 export type RoomName = (typeof roomNames)[number];
 export type GuestKind = (typeof guestKinds)[number];
 
+/** Whether a topic is a room. */
+export function isRoom(topic: string): boolean {
+  return roomNames.some((name) => name === topic);
+}
+
 const room = z.enum(roomNames);
 const guestKind = z.enum(guestKinds);
 const level = z.enum(['info', 'warn', 'error']);
@@ -32,7 +37,13 @@ export const inbound = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('watch') }),
   z.strictObject({ type: z.literal('join'), room }),
   z.strictObject({ type: z.literal('leave'), room }),
-  z.strictObject({ type: z.literal('say'), room, text: z.string().trim().min(1).max(500) }),
+  z.strictObject({
+    type: z.literal('say'),
+    room,
+    /** Names the line, so that one that comes twice is kept once. A client that sends nothing twice needs none. */
+    id: z.uuid().optional(),
+    text: z.string().trim().min(1).max(500),
+  }),
   z.strictObject({ type: z.literal('noop') }),
   z.strictObject({ type: z.literal('throw') }),
   z.strictObject({ type: z.literal('restart') }),
@@ -43,7 +54,10 @@ export const inbound = z.discriminatedUnion('type', [
 /** A line of a room. The text of `left` is why: the cause of a verdict, or `left the room`. */
 const line = z.object({
   kind: z.enum(['message', 'joined', 'left']),
+  /** A line that comes twice has the same. */
   id: z.string(),
+  /** The id of the connection. */
+  from: z.string(),
   name: z.string(),
   text: z.string(),
   at: z.number(),
@@ -94,6 +108,12 @@ const ending = z.discriminatedUnion('outcome', [
   }),
 ]);
 
+/** Requests that a client may make: for the latest lines of a room that it is in. */
+export const request = z.strictObject({ type: z.literal('latest'), room });
+
+/** The answer: the lines, oldest first. */
+export const reply = z.object({ lines: z.array(line) });
+
 /** Messages that the lobby sends. */
 export const outbound = z.discriminatedUnion('type', [
   z.object({
@@ -103,12 +123,14 @@ export const outbound = z.discriminatedUnion('type', [
     rooms: z.array(room),
     /** If it differs from the previous welcome, the lobby has restarted and lost its state. */
     serverStartedAt: z.number(),
+    /** The time of the server. A tab that is back has missed lines that are older. */
+    at: z.number(),
     /** The process that this connection is on. */
     worker,
   }),
-  z.object({ type: z.literal('joined'), room, lines: z.array(line) }),
-  z.object({ type: z.literal('left'), room }),
   z.object({ type: z.literal('line'), room, line }),
+  /** The lobby does not know whether it has kept the line with this id. */
+  z.object({ type: z.literal('unconfirmed'), id: z.string() }),
   /** The connections of one worker. Each worker publishes its own. */
   z.object({
     type: z.literal('snapshot'),
@@ -144,6 +166,7 @@ export const outbound = z.discriminatedUnion('type', [
 export type Inbound = z.infer<typeof inbound>;
 export type Outbound = z.infer<typeof outbound>;
 export type Line = z.infer<typeof line>;
+export type Reply = z.infer<typeof reply>;
 export type ConnectionSnapshot = z.infer<typeof connectionSnapshot>;
 export type Ending = z.infer<typeof ending>;
 export type WorkerIdentity = z.infer<typeof worker>;

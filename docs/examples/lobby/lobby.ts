@@ -4,11 +4,12 @@ import { authenticate } from './authenticate.ts';
 import {
   type Inbound,
   inbound,
+  isRoom,
   type LobbyConnection,
   type LobbySupervisor,
-  type Outbound,
   outbound,
-  type Peer,
+  reply,
+  request,
   roomNames,
   type WorkerIdentity,
 } from './contract.ts';
@@ -23,7 +24,13 @@ const SLOW_WELCOME_MS = 3_000;
 /** Limits and timeouts for a demo: far below the defaults, so that you see each consequence within seconds. */
 const demoOptions = {
   admission: { connectionsMax: 240, connectionsPerAddressMax: 120, acceptsPerSecondMax: 100 },
-  timeouts: { stalledMs: 4_000, closeMs: 2_000, welcomeMs: 6_000, handshakeMs: 5_000 },
+  timeouts: {
+    stalledMs: 4_000,
+    closeMs: 2_000,
+    welcomeMs: 6_000,
+    handshakeMs: 5_000,
+    appendMs: 4_000,
+  },
   heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
   overRate: 'close',
   limits: {
@@ -58,14 +65,18 @@ export class Lobby {
   readonly #heavyFeed: HeavyFeed;
 
   constructor(parts: LobbyParts) {
-    this.supervisor = createSupervisor<Peer, Inbound, Outbound>({
+    this.supervisor = createSupervisor({
       bus: parts.bus,
+      durable: isRoom,
       messages: inbound,
       sends: outbound,
+      requests: request,
+      replies: reply,
       authenticate,
       key: ({ name }) => name,
       onOpen: (connection) => this.#connectionOpened(connection),
       onMessage: (connection, message) => this.#messageReceived(connection, message),
+      onRequest: (connection, { room }) => this.#rooms.latest(connection, room),
       onClose: (connection, verdict) => this.#rooms.closed(connection, verdict),
       ...demoOptions,
     });
@@ -92,11 +103,12 @@ export class Lobby {
       name: connection.peer.name,
       rooms: [...roomNames],
       serverStartedAt: this.#parts.startedAt,
+      at: Date.now(),
       worker: this.#parts.worker,
     });
   }
 
-  #messageReceived(connection: LobbyConnection, message: Inbound): void {
+  #messageReceived(connection: LobbyConnection, message: Inbound): Promise<void> | undefined {
     switch (message.type) {
       case 'watch':
         this.#monitor.watch(connection);
@@ -108,8 +120,7 @@ export class Lobby {
         this.#rooms.leave(connection, message.room);
         break;
       case 'say':
-        this.#rooms.say(connection, message.room, message.text);
-        break;
+        return this.#rooms.say(connection, message.room, message);
       case 'heavy-feed':
         this.#heavyFeed.start(connection);
         break;
@@ -124,5 +135,6 @@ export class Lobby {
       case 'noop':
         break;
     }
+    return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { access, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promise
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { connect } from '@nats-io/transport-node';
 
 const run = promisify(execFile);
 
@@ -12,6 +13,8 @@ const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin'];
 
 /** Without a network, apt-get may try for minutes. */
 const DOWNLOAD_WITHIN_MS = 60_000;
+
+const ANSWER_WITHIN_MS = 5_000;
 
 /** A nats-server that can be started. */
 export interface NatsServerProgram {
@@ -22,7 +25,7 @@ export interface NatsServerProgram {
   readonly origin: string;
 }
 
-/** No nats-server can be had, or it does not run. The message is one sentence for the user. */
+/** No nats-server can be had, it does not run, or it lacks something. The message is one sentence for the user. */
 export class NatsServerError extends Error {
   override readonly name = 'NatsServerError';
 }
@@ -56,7 +59,7 @@ export async function findNatsServer(): Promise<NatsServerProgram> {
 
 const howToInstall =
   'There is no nats-server here: install one (apt install nats-server, brew install nats-server), or start one ' +
-  '(docker run -p 4222:4222 nats) and pass its address with --nats nats://127.0.0.1:4222, or set the environment ' +
+  '(docker run -p 4222:4222 nats -js) and pass its address with --nats nats://127.0.0.1:4222, or set the environment ' +
   'variable NATS_SERVER to the path of one.';
 
 async function namedProgram(path: string): Promise<NatsServerProgram> {
@@ -128,6 +131,22 @@ export async function isRunnable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
     () => false,
+  );
+}
+
+/**
+ * Checks that a server can keep the lines of the rooms. One that cannot be reached may come later.
+ *
+ * @throws NatsServerError if it has no JetStream
+ */
+export async function checkJetStream(servers: string): Promise<void> {
+  const options = { servers, reconnect: false, timeout: ANSWER_WITHIN_MS };
+  const connection = await connect(options).catch(() => undefined);
+  const info = connection?.info;
+  await connection?.close();
+  if (info === undefined || info.jetstream === true) return;
+  throw new NatsServerError(
+    `The nats-server at ${servers} has no JetStream, which keeps the messages of the rooms: start it with -js -sd <folder>.`,
   );
 }
 

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NatsServerError, type NatsServerProgram } from './nats-server.ts';
 
@@ -10,30 +13,42 @@ const RESTART_AFTER_MS = 1_000;
  * Becomes the program, and leaves a watcher behind that kills it when standard input ends.
  *
  * Standard input is a pipe that this process holds, so it ends with this process, whatever ends this process. The watcher
- * keeps the pipe as file 3, because a shell gives its background processes no standard input.
+ * keeps the pipe as file 3, because a shell gives its background processes no standard input. If this process is gone a moment
+ * later, the watcher also removes the store: a server that has ended by itself is started again, and needs it.
  */
 const RUN_UNTIL_INPUT_ENDS = `
 exec 3<&0
-(read -r _ <&3; kill -KILL $$) >/dev/null 2>&1 &
-exec "$0" "$@" 3<&- </dev/null`;
+(read -r _ <&3; kill -KILL $$; sleep 1; kill -0 $PPID || rm -rf "$STORE") >/dev/null 2>&1 &
+exec "$0" "$@" -js -sd "$STORE" 3<&- </dev/null`;
 
-/** The nats-server of this lobby, on a free port of this machine. It never outlives this process. */
+/**
+ * The nats-server of this lobby, on a free port of this machine, with JetStream. Neither it nor what it stores outlives this
+ * process.
+ */
 export class OwnNatsServer {
   readonly #program: NatsServerProgram;
+  /** The folder in which it keeps the lines of the rooms, also while it is started again. */
+  readonly #store: string;
   #process: ChildProcess;
   /** Free when it starts; -1 lets the server pick it. */
   #port = -1;
   #isStopping = false;
 
-  private constructor(program: NatsServerProgram) {
+  private constructor(program: NatsServerProgram, store: string) {
     this.#program = program;
+    this.#store = store;
     this.#process = this.#spawn();
   }
 
   /** Starts it, and starts it again when it ends. @throws NatsServerError if it does not start */
   static async start(program: NatsServerProgram): Promise<OwnNatsServer> {
-    const server = new OwnNatsServer(program);
-    await server.#untilReady();
+    const server = new OwnNatsServer(program, await mkdtemp(join(tmpdir(), 'mooring-lobby-')));
+    try {
+      await server.#untilReady();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     void server.#keepRunning();
     return server;
   }
@@ -48,6 +63,11 @@ export class OwnNatsServer {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    await this.#kill();
+    await rm(this.#store, { recursive: true, force: true });
+  }
+
+  async #kill(): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return;
     const ended = once(this.#process, 'exit');
@@ -63,6 +83,7 @@ export class OwnNatsServer {
     const args = [this.#program.path, '-a', LOOPBACK, '-p', String(this.#port)];
     return spawn('/bin/sh', ['-c', RUN_UNTIL_INPUT_ENDS, ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
+      env: { ...process.env, STORE: this.#store },
       // In a process group of its own, Ctrl+C does not reach it, so it serves until the lobby has drained.
       detached: true,
     });

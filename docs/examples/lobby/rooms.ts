@@ -1,14 +1,16 @@
-import type { CloseVerdict } from 'mooring';
+import { randomUUID } from 'node:crypto';
+import { type Appended, type CloseVerdict, RequestRefusal } from 'mooring';
 import {
   type Line,
   type LobbyConnection,
   type LobbySupervisor,
+  type Reply,
   type RoomName,
   roomNames,
 } from './contract.ts';
 import type { History } from './history.ts';
 
-/** The chat rooms. A connection that joins gets the latest lines. */
+/** The chat rooms. They are durable topics: a member that was away gets what it has missed. */
 export class Rooms {
   readonly #supervisor: LobbySupervisor;
   readonly #history: History;
@@ -19,24 +21,33 @@ export class Rooms {
   }
 
   join(connection: LobbyConnection, room: RoomName): void {
-    if (connection.topics.includes(room)) return;
-    connection.send({ type: 'joined', room, lines: this.#history.linesOf(room) });
-    if (connection.join(room)) this.#add(room, lineOf('joined', connection));
+    if (connection.join(room)) void this.#add(room, lineOf('joined', connection));
   }
 
   leave(connection: LobbyConnection, room: RoomName): void {
-    if (!connection.leave(room)) return;
-    connection.send({ type: 'left', room });
-    this.#add(room, lineOf('left', connection, 'left the room'));
+    if (connection.leave(room)) void this.#add(room, lineOf('left', connection, 'left the room'));
   }
 
-  say(connection: LobbyConnection, room: RoomName, text: string): void {
+  /** A tab that does not know whether a line has arrived sends it again, with the same id. */
+  async say(
+    connection: LobbyConnection,
+    room: RoomName,
+    { id, text }: { readonly id?: string | undefined; readonly text: string },
+  ): Promise<void> {
     if (connection.topics.includes(room)) {
-      this.#add(room, lineOf('message', connection, text));
+      const appended = await this.#add(room, lineOf('message', connection, text, id));
+      if (appended.outcome === 'unconfirmed')
+        connection.send({ type: 'unconfirmed', id: appended.id });
     } else {
       const text = `Join ${room} before you send a message to it.`;
       connection.send({ type: 'notice', level: 'warn', text });
     }
+  }
+
+  /** The latest lines, for a member that is new or has missed some for good. @throws RequestRefusal */
+  async latest(connection: LobbyConnection, room: RoomName): Promise<Reply> {
+    if (connection.topics.includes(room)) return { lines: await this.#history.linesOf(room) };
+    throw new RequestRefusal('not-a-member', `Join ${room} before you ask for its messages.`);
   }
 
   /**
@@ -46,7 +57,7 @@ export class Rooms {
    */
   closed(connection: LobbyConnection, { cause }: CloseVerdict): void {
     for (const room of roomNames) {
-      if (connection.topics.includes(room)) this.#add(room, lineOf('left', connection, cause));
+      if (connection.topics.includes(room)) void this.#add(room, lineOf('left', connection, cause));
     }
   }
 
@@ -56,11 +67,17 @@ export class Rooms {
     return Object.fromEntries(sizes) as Record<RoomName, number>;
   }
 
-  #add(room: RoomName, line: Line): void {
-    this.#supervisor.topic(room).publish({ type: 'line', room, line });
+  /** Keeps a line, and sends it to all members, in every process. */
+  #add(room: RoomName, line: Line): Promise<Appended> {
+    return this.#supervisor.topic(room).append({ type: 'line', room, line }, { id: line.id });
   }
 }
 
-function lineOf(kind: Line['kind'], { id, peer }: LobbyConnection, text = ''): Line {
-  return { kind, id, name: peer.name, text, at: Date.now() };
+function lineOf(
+  kind: Line['kind'],
+  { id: from, peer }: LobbyConnection,
+  text = '',
+  id: string = randomUUID(),
+): Line {
+  return { kind, id, from, name: peer.name, text, at: Date.now() };
 }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { type LobbyOptions, readArguments, UsageError, usage } from './arguments.ts';
-import { NatsServerError } from './nats-server.ts';
+import { checkJetStream, NatsServerError } from './nats-server.ts';
 import { pageRequests } from './page-files.ts';
 import { Primary, type Tally, WorkerError } from './primary.ts';
 import { Service } from './service.ts';
@@ -15,8 +15,12 @@ try {
 
 async function run(): Promise<void> {
   const options = readArguments(process.argv.slice(2));
-  if ('help' in options) console.log(usage);
-  else await (options.workers === 1 ? serve(options) : serveWithWorkers(options));
+  if ('help' in options) {
+    console.log(usage);
+    return;
+  }
+  if (options.nats !== undefined) await checkJetStream(options.nats);
+  await (options.workers === 1 ? serve(options) : serveWithWorkers(options));
 }
 
 async function serve({ port, nats }: LobbyOptions): Promise<void> {

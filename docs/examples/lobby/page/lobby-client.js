@@ -22,7 +22,7 @@ const codec = {
  *
  * It calls these methods of its observer: `opened` with every new connection, to send the first messages; `changed` with
  * every status; `ended` with every ending; `received` with every message; and `settled` with the result of each message
- * that was given to `post`.
+ * that was given to `post`. It calls `recovered` for each room that the server joins it to: before the lines that come next.
  */
 export class LobbyClient {
   #observer;
@@ -71,10 +71,18 @@ export class LobbyClient {
     if (!this.#dropped.delete(message)) this.#observer.settled(message, result);
   }
 
+  /** The latest lines of a room, oldest first. Rejects if the server does not answer in time. */
+  async latest(room) {
+    const { lines } = await this.#client.request({ type: 'latest', room });
+    return lines;
+  }
+
   #createClient() {
     this.#client = createClient(() => this.#address('ws'), {
       ...demoOptions,
       mooring: true,
+      // It goes on where the previous client was. A page that reloads has lost its lines, so it does not: it loads them.
+      positions: this.#client?.positions,
       codec,
       queueMax: QUEUE_MAX,
       retry: (ending, suggested) => (isFaultOfThisTab(ending) ? 'never' : suggested),
@@ -82,6 +90,7 @@ export class LobbyClient {
     });
     this.#client.endings$.subscribe((ending) => this.#clientOnEnding(ending));
     this.#client.status$.subscribe((status) => this.#clientOnStatus(status));
+    this.#client.recoveries$.subscribe((recovery) => this.#observer.recovered(recovery));
     this.#client.messages$.subscribe((message) => this.#observer.received(message));
     this.#client.events$.subscribe((event) => this.#clientOnEvent(event));
   }

@@ -12,7 +12,7 @@ import { Stepper } from './stepper.js';
 import { toast } from './toasts.js';
 import { Workers } from './workers.js';
 
-const client = new LobbyClient({ opened, changed, ended, received, settled });
+const client = new LobbyClient({ opened, changed, ended, recovered, received, settled });
 const outage = new Outage();
 const identity = new Identity(client);
 const statusBar = new StatusBar(client, outage);
@@ -30,6 +30,7 @@ client.dial(identity.name);
 /** The server gets these messages before the queued ones. */
 function opened(connection) {
   rooms.rejoin(connection);
+  outgoing.repeat(connection);
   connection.send({ type: 'watch' });
 }
 
@@ -50,6 +51,10 @@ function ended(ending) {
   outage.ended(ending);
 }
 
+function recovered(recovery) {
+  rooms.recovered(recovery);
+}
+
 function settled(message, result) {
   outgoing.settled(message, result);
 }
@@ -59,11 +64,11 @@ function received(message) {
     case 'welcome':
       welcomed(message);
       break;
-    case 'joined':
-      rooms.joined(message);
-      break;
     case 'line':
       rooms.line(message);
+      break;
+    case 'unconfirmed':
+      outgoing.settled(message, 'unconfirmed');
       break;
     case 'snapshot':
       showSnapshot(message);
@@ -98,7 +103,7 @@ function welcomed(message) {
   actions.welcome(message);
   table.welcome(message);
   chart.welcome(message);
-  if (outageSummary !== '') rooms.addOutage(outageSummary);
+  if (outageSummary !== '') rooms.addOutage(outageSummary, message.at);
   rooms.welcome(message);
 }
 

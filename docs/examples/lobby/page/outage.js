@@ -1,4 +1,5 @@
-import { clockTime, duration, lossWords } from './words.js';
+import { element, setText } from './dom.js';
+import { clockTime, duration, lossWords, recoveryWords } from './words.js';
 
 /** Why this tab is disconnected: from the loss of a connection until the next welcome message. */
 export class Outage {
@@ -41,5 +42,39 @@ export class Outage {
     const to = worker.name === '' ? '' : ` to ${worker.name}`;
     const lost = lossWords(verdict, lostWorker, hasRestarted);
     return `${lost} at ${clockTime(at)}. Reconnected${to} after ${lostFor}${attempt}.`;
+  }
+}
+
+/** The note in a room about an outage: what has happened, and what this tab has missed there. */
+export class OutageNote {
+  kind = 'outage';
+  view;
+  #words = element('p', { className: 'outage-missed' });
+  #backAt;
+  #cause;
+  #missed = 0;
+
+  /** @param backAt - when this tab was back, by the clock of the server. */
+  constructor(summary, backAt) {
+    this.view = element('li', { className: 'outage' }, element('p', {}, summary), this.#words);
+    this.#backAt = backAt;
+  }
+
+  /** The server has told whether what was missed comes now. */
+  recovered(cause) {
+    this.#cause = cause;
+    this.#show();
+  }
+
+  /** Counts a message of somebody else that was sent before this tab was back. Returns whether it was. */
+  count({ kind, own, at }) {
+    if (kind !== 'message' || own || at >= this.#backAt) return false;
+    this.#missed += 1;
+    this.#show();
+    return true;
+  }
+
+  #show() {
+    setText(this.#words, recoveryWords(this.#cause, this.#missed));
   }
 }

@@ -5,7 +5,7 @@ import { toast } from './toasts.js';
 const list = byId('outgoing');
 const log = byId('lines');
 
-const PERHAPS_LOST = 'sent just before the connection was lost; it may not have arrived';
+const PERHAPS_LOST = 'sent just before the connection was lost; it is sent again';
 
 /** The states of a message that this tab has sent and not received back: its own, and results of the client. */
 const states = new Map([
@@ -14,18 +14,22 @@ const states = new Map([
   ['waiting', 'queued'],
   ['lost', PERHAPS_LOST],
   ['connection-lost', PERHAPS_LOST],
+  ['unconfirmed', 'not confirmed: the lobby does not know whether it has kept this'],
   ['queue-full', `dropped: at most ${QUEUE_MAX} messages are queued`],
   ['stopped', 'not sent: this tab has disconnected'],
   ['refused', 'not sent: this tab is not connected'],
 ]);
-const unsent = ['queue-full', 'stopped', 'refused'];
-const pending = ['sending', 'sent', 'waiting'];
+const perhapsLost = ['sent', 'lost', 'connection-lost'];
+const pending = ['sending', 'waiting', ...perhapsLost];
 
-/** The messages of this tab that the server has not published yet. */
+/** The messages of this tab that the lobby has not kept yet, as far as this tab knows. */
 export class Outgoing {
   #client;
   #showQueued;
+  /** By their ids, which this tab chooses: a message that the lobby gets twice is shown once. */
   #posts = new Map();
+  /** The ids of all messages of this tab. */
+  #said = new Set();
   #room = '';
   #isUp = false;
 
@@ -35,19 +39,33 @@ export class Outgoing {
   }
 
   say(room, text) {
-    const message = { type: 'say', room, text };
-    this.#posts.set(message, this.#makePost(message));
+    this.#send({ type: 'say', room, id: crypto.randomUUID(), text });
+  }
+
+  #send(message) {
+    this.#said.add(message.id);
+    this.#posts.set(message.id, this.#makePost(message));
     this.#draw();
     log.scrollTop = log.scrollHeight;
     void this.#client.post(message);
   }
 
-  /** The client has a result for a message. */
-  settled(message, result) {
-    const post = this.#posts.get(message);
+  /** Sends what may not have arrived again, on a new connection and before what is queued. */
+  repeat(connection) {
+    for (const post of this.#posts.values()) {
+      if (!perhapsLost.includes(post.state)) continue;
+      connection.send(post.message);
+      setState(post, 'sent');
+    }
+    this.#draw();
+  }
+
+  /** The client has a result for a message, or the lobby for the message with this id. */
+  settled({ id, text }, result) {
+    const post = this.#posts.get(id);
     if (post === undefined) return;
     setState(post, result);
-    if (result === 'queue-full') toast('warn', `“${message.text}” was ${states.get(result)}.`);
+    if (result === 'queue-full') toast('warn', `“${text}” was ${states.get(result)}.`);
     this.#draw();
   }
 
@@ -64,14 +82,10 @@ export class Outgoing {
     this.#draw();
   }
 
-  /** A message of this tab was published in a room. */
-  received(room, text) {
-    for (const { message, state } of this.#posts.values()) {
-      if (message.room !== room || message.text !== text || unsent.includes(state)) continue;
-      this.#posts.delete(message);
-      this.#draw();
-      return;
-    }
+  /** A line has arrived. Returns whether it is a message of this tab. */
+  received(id) {
+    if (this.#posts.delete(id)) this.#draw();
+    return this.#said.has(id);
   }
 
   show(room) {
@@ -90,11 +104,11 @@ export class Outgoing {
       element('p', { className: 'outgoing-state' }, words, again, discard),
     );
     again.addEventListener('click', () => {
-      this.#posts.delete(message);
-      this.say(message.room, message.text);
+      this.#posts.delete(message.id);
+      this.#send(message);
     });
     discard.addEventListener('click', () => {
-      this.#posts.delete(message);
+      this.#posts.delete(message.id);
       this.#draw();
     });
     return setState({ message, view, words }, this.#isUp ? 'sending' : 'waiting');

@@ -1,9 +1,12 @@
 import { byId, element, setData, setText } from './dom.js';
+import { OutageNote } from './outage.js';
+import { toast } from './toasts.js';
 import { clockTime, endingWords, plural } from './words.js';
 
 const LINES_MAX = 200;
 const FOLLOWS_WITHIN_MS = 120_000;
 const HOME = 'harbour';
+const NOTE_MARGIN_PX = 14;
 
 const list = byId('rooms');
 const log = byId('lines');
@@ -22,9 +25,6 @@ export class Rooms {
   #current = HOME;
   /** The rooms that this tab is in, and that it joins again after a reconnect. */
   #joined = new Set([HOME]);
-  /** The ids of this connection and of the previous ones on the same server. */
-  #ownIds = new Set();
-  #serverStartedAt = 0;
   #isUp = false;
   /** Whether the client accepts messages. While it is not connected, it queues them. */
   #acceptsMessages = true;
@@ -43,21 +43,30 @@ export class Rooms {
   }
 
   /** Shows the rooms that the server has. */
-  welcome({ id, rooms, serverStartedAt }) {
-    if (serverStartedAt !== this.#serverStartedAt) this.#ownIds.clear();
-    this.#serverStartedAt = serverStartedAt;
-    this.#ownIds.add(id);
+  welcome({ rooms }) {
     for (const name of rooms)
       if (!this.#rooms.has(name)) this.#rooms.set(name, this.#makeRoom(name));
     list.replaceChildren(...Array.from(this.#rooms.values(), ({ button }) => button));
     this.#draw();
   }
 
-  /** Adds a note to every room of this tab: messages may be missing. */
-  addOutage(text) {
+  /** Adds a note to every room of this tab. It does not say yet what was missed there. */
+  addOutage(summary, at) {
     for (const room of this.#rooms.values()) {
-      if (this.#isIn(room)) this.#keep(room, { kind: 'outage', text, at: Date.now() });
+      if (this.#isIn(room)) room.outage = this.#addNote(room, summary, at);
     }
+  }
+
+  /** Whether this tab gets everything that it missed in a room. If so, that comes next. If not, it loads the latest lines. */
+  recovered({ topic, recovered, cause }) {
+    const room = this.#rooms.get(topic);
+    // A tab can be told that messages are lost although it was not away. A tab that is new to a room has missed nothing.
+    const note = room.outage ?? (recovered || cause === 'first' ? undefined : this.#addNote(room));
+    note?.recovered(cause);
+    room.outage = undefined;
+    room.resumed = recovered ? note : undefined;
+    if (!recovered) void this.#load(room, cause);
+    this.#draw();
   }
 
   changed({ state }) {
@@ -66,21 +75,40 @@ export class Rooms {
     this.#drawControls();
   }
 
-  /** Adds the lines that the server keeps to those of this tab, which also has lines from before a restart. */
-  joined({ room: name, lines }) {
-    const room = this.#rooms.get(name);
-    const known = new Set(room.lines.map(keyOf));
-    for (const line of lines.filter((line) => !known.has(keyOf(line)))) this.#receive(room, line);
+  /** Adds the latest lines. Lines that arrive meanwhile wait: they are newer, and the server may have sent them twice. */
+  async #load(room, cause) {
+    room.waiting ??= [];
+    const loading = this.#client.latest(room.name).catch(() => this.#notLoaded(room));
+    room.loading = loading;
+    const lines = await loading;
+    // It must be loaded anew already.
+    if (loading !== room.loading) return;
+    // The tab had left the room, and more was said since then than the lobby remembers.
+    if (cause === 'first' && !adjoins(lines, room.lines)) this.#addNote(room).recovered('expired');
+    const { waiting } = room;
+    room.waiting = undefined;
+    for (const line of [...lines, ...waiting]) this.#receive(room, line);
     this.#draw();
+  }
+
+  #notLoaded(room) {
+    const text = `The latest messages of ${room.name} could not be loaded.`;
+    if (this.#isIn(room)) toast('warn', text);
+    return [];
   }
 
   line({ room: name, line }) {
     const room = this.#rooms.get(name);
-    // It was sent before the server received `leave`. The server sends it again when this tab joins.
+    // It was sent before the server received `leave`. This tab loads it when it joins again.
     if (!this.#isIn(room)) return;
+    if (room.waiting !== undefined) {
+      room.waiting.push(line);
+      return;
+    }
     const previous = room.lines.at(-1);
     const received = this.#receive(room, line);
-    if (name === this.#current) this.#append(received, previous);
+    if (received === undefined) return;
+    if (name === this.#current) this.#append(room, received, previous);
     else if (line.kind === 'message') setData(room.button, 'unread', true);
   }
 
@@ -106,12 +134,20 @@ export class Rooms {
     return this.#joined.has(name);
   }
 
-  /** Marks own lines at once: a server that restarts may give the same id to another connection. */
+  /** Keeps a line. Returns nothing if this tab has it already. */
   #receive(room, line) {
-    const received = { ...line, own: this.#ownIds.has(line.id) };
+    const own = this.#outgoing.received(line.id);
+    if (room.lines.some(({ id }) => id === line.id)) return undefined;
+    const received = { ...line, own };
+    received.missed = room.resumed?.count(received) ?? false;
     this.#keep(room, received);
-    if (received.own && line.kind === 'message') this.#outgoing.received(room.name, line.text);
     return received;
+  }
+
+  #addNote(room, summary = '', backAt = 0) {
+    const note = new OutageNote(summary, backAt);
+    this.#keep(room, note);
+    return note;
   }
 
   #keep(room, line) {
@@ -175,7 +211,7 @@ export class Rooms {
     } else if (!this.#isIn(room)) {
       this.#showEmpty('You are not in this room. Join it to see its messages.');
     } else if (room.lines.length === 0) {
-      this.#showEmpty('No messages yet.');
+      this.#showEmpty('Loading the latest messages …');
     } else {
       linesList.replaceChildren(
         ...room.lines.map((line, at) => lineView(line, room.lines[at - 1])),
@@ -184,12 +220,15 @@ export class Rooms {
     }
   }
 
-  #append(line, previous) {
+  #append(room, line, previous) {
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     if (previous === undefined) linesList.replaceChildren();
     linesList.append(lineView(line, previous));
     while (linesList.childElementCount > LINES_MAX) linesList.firstElementChild.remove();
-    if (isAtEnd || line.own) log.scrollTop = log.scrollHeight;
+    if (!isAtEnd && !line.own) return;
+    // The note stays in sight above what was missed.
+    const note = room.resumed?.view.offsetTop - log.offsetTop - NOTE_MARGIN_PX;
+    log.scrollTop = line.missed ? note : log.scrollHeight;
   }
 
   #showEmpty(sentence) {
@@ -197,20 +236,21 @@ export class Rooms {
   }
 }
 
-/** Two lines with the same key are the same line. */
-function keyOf({ kind, id, at, text }) {
-  return JSON.stringify([kind, id, at, text]);
+/** Whether nothing is missing between the lines that a tab has and those that it has loaded. */
+function adjoins(loaded, lines) {
+  const ids = new Set(loaded.map(({ id }) => id));
+  return lines.every(({ kind }) => kind === 'outage') || lines.some(({ id }) => ids.has(id));
 }
 
 function lineView(line, previous) {
-  if (line.kind === 'outage') return element('li', { className: 'outage' }, line.text);
+  if (line.kind === 'outage') return line.view;
   return line.kind === 'message' ? messageView(line, previous) : presenceView(line);
 }
 
 function messageView(line, previous) {
-  const { id, name, at } = line;
+  const { from, name, at } = line;
   const follows =
-    previous?.kind === 'message' && previous.id === id && at - previous.at < FOLLOWS_WITHIN_MS;
+    previous?.kind === 'message' && previous.from === from && at - previous.at < FOLLOWS_WITHIN_MS;
   const avatar = element('span', { className: 'line-avatar', ariaHidden: 'true' }, initial(name));
   avatar.style.setProperty('--hue', hueOf(name));
   const head = element(
@@ -222,7 +262,8 @@ function messageView(line, previous) {
   );
   const body = element('p', { className: 'line-text' }, line.text);
   const rest = follows ? [head, body] : [element('div', {}, head, body)];
-  return element('li', { className: 'line', dataset: { follows } }, avatar, ...rest);
+  const { missed } = line;
+  return element('li', { className: 'line', dataset: { follows, missed } }, avatar, ...rest);
 }
 
 function presenceView({ kind, name, text: cause, at }) {

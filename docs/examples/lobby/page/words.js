@@ -16,6 +16,7 @@ const endings = new Map([
   ['message-timeout', 'sent a message too slowly'],
   ['overload', 'was closed to free memory'],
   ['slow-consumer', 'stopped reading'],
+  ['missed-messages', 'was closed because it has missed messages'],
   ['heartbeat-timeout', 'stopped answering heartbeats'],
   ['ping-flood', 'sent too many pings'],
   ['close-timeout', 'did not answer the close frame'],
@@ -96,6 +97,21 @@ export function lossWords({ code, reason, origin, cause }, worker, hasRestarted 
   const words =
     (hasRestarted && restarts.get(code)) || codes.get(code) || 'The connection was closed';
   return `${withWorker(words, worker)} (${reason === '' ? code : `${code} “${reason}”`})`;
+}
+
+/** What a tab that is back in a room has missed there, by the cause of its recovery. */
+export function recoveryWords(cause, missed) {
+  switch (cause) {
+    case 'resumed':
+      if (missed === 0) return 'You missed no messages.';
+      return `This is what you missed: ${plural(missed, 'message', 'messages')}.`;
+    case 'expired':
+      return 'You were away for longer than the lobby keeps messages. These are the latest ones; some before them may be missing.';
+    case 'reset':
+      return 'The lobby has lost its earlier messages. Those above are only in this tab.';
+    default:
+      return '';
+  }
 }
 
 function withWorker(words, worker) {
