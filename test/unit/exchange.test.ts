@@ -323,3 +323,52 @@ describe('two exchanges', () => {
     assert.deepEqual(end.written, [headingText('re', 'a1'), '"x"', headingText('got', 1)]);
   });
 });
+
+describe('an exchange', () => {
+  it('lets so many requests and receipts wait as the limit allows, and no more', async () => {
+    const end = new End();
+    const asked = Array.from({ length: REQUESTS_MAX - 1 }, (_, number) => end.request(number));
+    for (const each of asked) each.catch(() => {});
+    void end.exchange.sendForReceipt('"x"');
+    assert.throws(() => end.request('one too many'), { code: 'too-many-requests' });
+    assert.equal(await end.exchange.sendForReceipt('"y"'), 'refused');
+    end.take(headingText('got', 1));
+    end.request('there is room again').catch(() => {});
+    assert.equal(end.awaited, REQUESTS_MAX);
+    end.close();
+  });
+
+  it('answers no request that the peer has given up', async () => {
+    const end = new End();
+    let answer = (_: string) => {};
+    end.onRequest = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    end.take(headingText('ask', 'a1'));
+    end.take('"x"');
+    end.take(headingText('drop', 'a1'));
+    answer('late');
+    await Promise.all(end.work);
+    assert.deepEqual(end.written, []);
+  });
+
+  it('tells the peer nothing of an error of the application', async () => {
+    const end = new End();
+    end.onRequest = (request) => {
+      if (request === 'now') throw new Error('secret');
+      return Promise.reject(new Error('secret'));
+    };
+    for (const [id, message] of [
+      ['a1', '"now"'],
+      ['a2', '"later"'],
+    ] as const) {
+      end.take(headingText('ask', id));
+      end.take(message);
+    }
+    await Promise.all(end.work);
+    const refusals = ['a1', 'a2'].map((id) => headingText('no', id, 'internal', ''));
+    assert.deepEqual(end.written, refusals);
+    assert.deepEqual(end.errors, ['secret', 'secret']);
+  });
+});

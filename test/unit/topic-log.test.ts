@@ -6,7 +6,7 @@ import { Ring, RingBudget } from '../../src/bus/ring.ts';
 import { TopicLog, type TopicLogOwner } from '../../src/bus/topic-log.ts';
 import { WaitingEntries } from '../../src/bus/waiting-entries.ts';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
-import type { BusLog, Entry, Page, Place } from '../../src/core/bus-log.ts';
+import type { BusLog, Entry, Page, Place, Tail } from '../../src/core/bus-log.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -290,5 +290,92 @@ describe('a topic log', () => {
     await pass(20_000);
     assert.deepEqual(reports, ['closed Error: planted']);
     assert.equal(budget.bytes, 0);
+  });
+
+  it('reads at most 256 entries at a time', async () => {
+    const limits: number[] = [];
+    const { reports, pass, append } = await stage((log) => ({
+      follow: (topic) => log.follow(topic, () => {}),
+      read: (topic, place, limit) => {
+        limits.push(limit);
+        return log.read(topic, place, limit);
+      },
+    }));
+    for (let number = 0; number < 600; number += 1) await append(`m${number}`);
+    await pass(2_000);
+    assert.equal(reports.at(-1), 'arrived 600');
+    assert.deepEqual([...new Set(limits)], [256]);
+  });
+
+  it('asks a bus that fails less and less often, at last every half minute', async () => {
+    let nowMs = 0;
+    const askedAtMs: number[] = [];
+    const { pass } = await stage(() => ({
+      tail: () => {
+        askedAtMs.push(nowMs);
+        return Promise.reject(new Error('the bus does not answer'));
+      },
+    }));
+    for (; nowMs < 200_000; nowMs += TICK_MS) await pass(TICK_MS);
+    const pauses = askedAtMs.slice(1).map((atMs, at) => atMs - (askedAtMs[at] ?? 0));
+    const expected = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
+    for (const [at, longestMs] of expected.entries()) {
+      const pauseMs = pauses[at] ?? 0;
+      const isFit = pauseMs >= longestMs / 2 - TICK_MS && pauseMs <= longestMs + 2 * TICK_MS;
+      assert.ok(isFit, `${pauses.join(' ')} at ${at}`);
+    }
+  });
+
+  it('asks again after ten seconds without an answer, and ignores one that comes later', async () => {
+    const answers: { resolve: (tail: Tail) => void; reject: (error: Error) => void }[] = [];
+    const { reports, pass } = await stage(() => ({
+      tail: () => new Promise((resolve, reject) => answers.push({ resolve, reject })),
+    }));
+    await pass(9_000);
+    assert.equal(answers.length, 1);
+    await pass(2_000);
+    assert.equal(answers.length, 2);
+    answers[0]?.reject(new Error('too late'));
+    await pass(TICK_MS);
+    answers[1]?.resolve({ newest: null, upTo: start });
+    await pass(TICK_MS);
+    assert.deepEqual(reports, ['following 0']);
+    assert.equal(answers.length, 2);
+  });
+
+  it('shares no read of before an interruption with those that come after it', async () => {
+    const ends: ((page: Page) => void)[] = [];
+    const { topic } = await stage(() => ({
+      read: () => new Promise((resolve) => ends.push(resolve)),
+    }));
+    const before = topic.read(start, 5);
+    topic.rewritten();
+    const later = topic.read(start, 5);
+    assert.notEqual(before, later);
+    ends[0]?.({ isWhole: true, entries: [], hasMore: false });
+    await before;
+    for (let turns = 5; turns > 0; turns -= 1) await null;
+    assert.equal(topic.read(start, 5), later);
+  });
+
+  it('takes late entries of its former log for what they are', async () => {
+    let log = 'a';
+    let hear: (entry: Entry) => void = () => {};
+    const { topic, reports, pass } = await stage(() => ({
+      follow: (_topic, heard) => {
+        hear = heard;
+        return { ready: Promise.resolve(), end() {} };
+      },
+      tail: async () => ({ newest: null, upTo: { ...start, log } }),
+      read: async () => ({ isWhole: true, entries: [], hasMore: false }),
+    }));
+    log = 'b';
+    topic.rewritten();
+    await pass(1_000);
+    hear(entry(7));
+    await pass(1_000);
+    assert.deepEqual(reports, ['following 0', 'interrupted reset', 'following 0']);
+    hear(entry(7, 0, { log: 'c' }));
+    assert.equal(reports.at(-1), 'interrupted reset');
   });
 });
