@@ -36,8 +36,8 @@ export interface Topics {
 }
 
 /**
- * Appends the rows of the outbox to their topics, until the signal aborts. Resolves when what is under way is done. Never
- * rejects: it reports errors, and tries again.
+ * Appends the rows of the outbox to their topics, until the signal aborts. Resolves when the rows
+ * under way are done. Never rejects: it reports errors, and tries again.
  */
 export async function relayOutbox(
   topics: Topics,
@@ -128,7 +128,7 @@ class Relay {
     return rows.length === BATCH_ROWS;
   }
 
-  /** Appends rows of one topic, one after the other. Returns the places of those that the bus has. */
+  /** Appends rows of one topic in order. Returns the places of those that the bus has. */
   async #append(topic: string, rows: readonly Row[], untilMs: number): Promise<string[]> {
     const kept: string[] = [];
     try {
