@@ -1,5 +1,6 @@
 import { clientMutants } from './client-mutants.ts';
 import type { Mutant } from './mutant.ts';
+import { topicMutants } from './topic-mutants.ts';
 
 const chart = 'machines/connection.ts';
 const connection = 'src/connection/managed-connection.ts';
@@ -268,6 +269,7 @@ export const mutants: readonly Mutant[] = [
     to: 'this.#appHeartbeat = null;',
   },
   ...clientMutants,
+  ...topicMutants,
   // The surroundings of a supervisor.
   {
     name: 'neighbour unnoticed',
