@@ -56,6 +56,37 @@ describe('an append', () => {
     assert.deepEqual([signals[0]?.aborted, events], [false, []]);
   });
 
+  it('shares its time with those that begin within 10 ms, and with no others', async () => {
+    const { appender, pass, answers, signals, events } = makeAppender();
+    const first = [appender.append('room', 'x', { id: 'one' })];
+    await pass(9);
+    first.push(appender.append('room', 'x', { id: 'two' }));
+    await pass(91);
+    const second = appender.append('room', 'x', { id: 'three' });
+    assert.equal(signals[0], signals[1]);
+    assert.notEqual(signals[0], signals[2]);
+    answers[0]?.(stored);
+    await pass(400);
+    const outcomes = (await Promise.all(first)).map(({ outcome }) => outcome);
+    assert.deepEqual(outcomes, ['kept', 'unconfirmed']);
+    assert.deepEqual([events.length, signals[2]?.aborted], [1, false]);
+    await pass(150);
+    assert.equal((await second).outcome, 'unconfirmed');
+  });
+
+  it('does not get a time that is over', async () => {
+    const { appender, pass, signals } = makeAppender(5);
+    void appender.append('room', 'x', { id: 'one' });
+    await pass(50);
+    const later = appender.append('room', 'x', { id: 'two' });
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, false],
+    );
+    await pass(100);
+    assert.equal((await later).outcome, 'unconfirmed');
+  });
+
   it('has an id of its own if it is given none', async () => {
     const { appender, answers } = makeAppender();
     const appends = [1, 2].map(() => appender.append('room', 'x'));

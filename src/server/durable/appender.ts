@@ -5,7 +5,7 @@ import { type Clock, holdProcess, systemClock } from '../../core/clock.ts';
 import { messageTooLarge, toError } from '../../core/errors.ts';
 import { checkNames, invalidOptions, problemAt } from '../../core/option-rules.ts';
 import { shortName } from '../../core/short-name.ts';
-import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { Deadline, TimerWheel } from '../../core/timer-wheel.ts';
 import type { AnyReporter } from '../report.ts';
 import type { Appended, AppendOptions } from '../supervisor-types.ts';
 
@@ -21,6 +21,17 @@ export interface AppenderParts {
 /** How long appends may still take when the supervisor leaves the bus. */
 const LEAVE_MS = 1_000;
 
+/** Appends that begin within this time share a deadline and its signal, which would cost more than the append itself. */
+const SHARED_MS = 10;
+
+/** Appends with the same deadline. */
+interface Batch {
+  readonly beganAtMs: number;
+  readonly controller: AbortController;
+  readonly deadline: Deadline;
+  pending: number;
+}
+
 const idForm = /^[\x21-\x7e]{1,128}$/;
 
 /** Keeps messages of durable topics on the bus, and tells what became of each. */
@@ -30,7 +41,8 @@ export class Appender {
   /** Ids of messages that have none: the name of this process and a number. */
   readonly #name = shortName();
   #count = 0;
-  readonly #pending = new Map<AbortController, Promise<unknown>>();
+  readonly #pending = new Map<Promise<unknown>, Batch>();
+  #latest: Batch | null = null;
   #isClosed = false;
 
   constructor(log: BusLog, parts: AppenderParts) {
@@ -50,22 +62,43 @@ export class Appender {
   }
 
   #keep(topic: string, entry: NewEntry): Promise<Appended> {
-    const { wheel, appendMs } = this.#parts;
-    const controller = new AbortController();
-    const expire = () =>
-      controller.abort(new Error(`the bus did not confirm it in ${appendMs} ms`));
-    const deadline = wheel.schedule(appendMs, { deadlinePassed: expire }, 'append');
+    const batch = this.#batch();
+    batch.pending += 1;
     const settle = <Result>(result: Result): Result => {
-      wheel.cancel(deadline);
-      this.#pending.delete(controller);
+      this.#pending.delete(appended);
+      batch.pending -= 1;
+      if (batch.pending === 0) this.#end(batch);
       return result;
     };
-    const appended = this.#log.append(topic, entry, controller.signal).then(
-      (stored) => settle(appendedOf(stored, entry.id)),
-      (error) => settle(this.#unconfirmed(topic, entry.id, toError(error))),
-    );
-    this.#pending.set(controller, appended);
+    const appended: Promise<Appended> = this.#log
+      .append(topic, entry, batch.controller.signal)
+      .then(
+        (stored) => settle(appendedOf(stored, entry.id)),
+        (error) => settle(this.#unconfirmed(topic, entry.id, toError(error))),
+      );
+    this.#pending.set(appended, batch);
     return appended;
+  }
+
+  #batch(): Batch {
+    const { wheel, appendMs, clock } = this.#parts;
+    const beganAtMs = clock.now();
+    const latest = this.#latest;
+    if (latest !== null && beganAtMs - latest.beganAtMs < SHARED_MS) return latest;
+    const controller = new AbortController();
+    const deadlinePassed = () => {
+      this.#end(batch);
+      controller.abort(new Error(`the bus did not confirm it in ${appendMs} ms`));
+    };
+    const deadline = wheel.schedule(appendMs, { deadlinePassed }, 'append');
+    const batch: Batch = { beganAtMs, controller, deadline, pending: 0 };
+    this.#latest = batch;
+    return batch;
+  }
+
+  #end(batch: Batch): void {
+    this.#parts.wheel.cancel(batch.deadline);
+    if (this.#latest === batch) this.#latest = null;
   }
 
   #nextId(): string {
@@ -94,11 +127,11 @@ export class Appender {
     const letProcessEnd = clock === systemClock ? holdProcess() : null;
     await new Promise<void>((resolve) => {
       const expire = () => {
-        for (const controller of [...this.#pending.keys()]) controller.abort(left);
+        for (const { controller } of [...this.#pending.values()]) controller.abort(left);
         resolve();
       };
       const deadline = wheel.schedule(LEAVE_MS, { deadlinePassed: expire }, 'leave');
-      void Promise.all(this.#pending.values()).then(() => {
+      void Promise.all(this.#pending.keys()).then(() => {
         wheel.cancel(deadline);
         resolve();
       });
