@@ -68,6 +68,19 @@ describe('a ring', () => {
   });
 });
 
+describe('all rings of a process', () => {
+  it('hold 64 MiB together', () => {
+    const budget = new RingBudget();
+    const payload = Buffer.alloc(300_000);
+    for (let count = 0; count < 100; count += 1) {
+      const ring = new Ring(budget, start);
+      for (let offset = 1; offset <= 3; offset += 1) ring.push(entry(offset, 0, { payload }));
+    }
+    assert.ok(budget.bytes <= 67_108_864, `${budget.bytes} bytes`);
+    assert.ok(budget.bytes > 66_000_000, `${budget.bytes} bytes`);
+  });
+});
+
 describe('entries that wait', () => {
   it('are in order, once, and the last are dropped above a bound', () => {
     const waiting = new WaitingEntries();
@@ -91,6 +104,29 @@ describe('entries that wait', () => {
     for (; waiting.first !== undefined; waiting.shift()) count += 1;
     assert.equal(count, 3);
   });
+});
+
+describe('entries that have waited', () => {
+  const ways = {
+    'are taken out': (waiting: WaitingEntries) => {
+      while (waiting.first !== undefined) waiting.shift();
+    },
+    'are forgotten': (waiting: WaitingEntries) => waiting.clear(),
+    'are of another log': (waiting: WaitingEntries) => waiting.keepOnly('b'),
+  };
+  for (const [what, empty] of Object.entries(ways))
+    it(`make room for others when they ${what}`, () => {
+      const waiting = new WaitingEntries();
+      const fill = (first: number) => {
+        for (const offset of [0, 1, 2]) waiting.add(entry(first + offset, 300_000));
+      };
+      fill(1);
+      empty(waiting);
+      fill(4);
+      const offsets: number[] = [];
+      for (; waiting.first !== undefined; waiting.shift()) offsets.push(waiting.first.offset);
+      assert.deepEqual(offsets, [4, 5, 6]);
+    });
 });
 
 describe('a gapless run', () => {
@@ -134,6 +170,48 @@ describe('a gapless run', () => {
     assert.equal(run.isBehind, false);
     for (const offset of [5, 6]) run.hear(entry(offset));
     assert.deepEqual(told, [5, 6]);
+  });
+
+  it('knows what comes after a place only between its floor and its end', () => {
+    const { run } = runFrom({ ...start, offset: 4, tag: 'tag4' });
+    for (const offset of [5, 6, 7]) run.hear(entry(offset));
+    const after = (offset: number) => {
+      const page = run.after({ ...start, offset }, 10);
+      return page?.isWhole === true ? page.entries.length : null;
+    };
+    assert.deepEqual([3, 4, 6, 7, 8].map(after), [null, 3, 1, 0, null]);
+    assert.equal(run.rest(9), true);
+    assert.deepEqual([8, 9, 10].map(after), [0, 0, null]);
+  });
+
+  it('rests nowhere while an entry is missing', () => {
+    const { run, told } = runFrom({ ...start, offset: 4, tag: 'tag4' });
+    run.hear(entry(6));
+    assert.equal(run.rest(8), false);
+    run.hear(entry(5));
+    assert.deepEqual(told, [5, 6]);
+    assert.equal(run.rest(8), true);
+    assert.equal(run.rest(8), false, 'that is not new');
+  });
+
+  it('forgets what was heard of a past that is lost', () => {
+    const { run, told } = runFrom({ ...start, offset: 4, tag: 'tag4' });
+    run.hear(entry(8));
+    run.forgetEarly();
+    assert.equal(run.isBehind, false);
+    for (const offset of [5, 6, 7]) run.hear(entry(offset));
+    assert.deepEqual(told, [5, 6, 7]);
+  });
+
+  it('tells nothing more once it has ended, not even the rest of a page', () => {
+    const told: number[] = [];
+    const run: GaplessRun = new GaplessRun(start, new RingBudget(), ({ offset }) => {
+      told.push(offset);
+      run.end();
+    });
+    assert.equal(run.take([1, 2, 3].map((offset) => entry(offset))), true);
+    assert.equal(run.hear(entry(2)), 'seen');
+    assert.deepEqual(told, [1]);
   });
 
   it('does not believe that nothing precedes an entry', () => {
