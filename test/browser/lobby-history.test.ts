@@ -13,7 +13,7 @@ import {
 } from '../../docs/examples/lobby/contract.ts';
 import { History } from '../../docs/examples/lobby/history.ts';
 import { type Bus, createSupervisor, memoryBus } from '../../src/index.ts';
-import { eventually, until } from '../support/until.ts';
+import { eventually, turns, until } from '../support/until.ts';
 
 /** More than a worker remembers. */
 const SAID = 50;
@@ -101,13 +101,29 @@ describe('history of the lobby', () => {
     assert.deepEqual(await idsOf(start(bus)), latest);
   });
 
-  it('never takes the word of a worker that does not know yet itself', async () => {
+  it('goes on waiting after the answer of a worker that does not know everything itself', async () => {
     const bus = memoryBus();
-    const one = await running(bus);
-    await say(one, 1);
-    await idsOf(one);
-    const [two, three] = [start(bus), start(bus)];
-    assert.deepEqual(await Promise.all([two, three].map(idsOf)), [[1], [1]]);
+    const { supervisor } = await running(bus);
+    const other = start(bus);
+    const told = (number: number, isWhole: boolean) => {
+      const lines = { harbour: [], bridge: [], galley: [], hold: [lineOf(number).line] };
+      const topic = supervisor.topic('history');
+      topic.publish({ type: 'history', from: 'x', isWhole, lines, endings: [] });
+    };
+    let isSettled = false;
+    const ids = idsOf(other).finally(() => {
+      isSettled = true;
+    });
+    await until(() => other.supervisor.bus === 'up', 'it hears the others');
+    told(1, false);
+    await turns(10);
+    assert.equal(isSettled, false);
+    told(2, true);
+    assert.deepEqual(await ids, [1, 2]);
+  });
+
+  it('concludes after a while that there are no others', async () => {
+    assert.deepEqual(await idsOf(start(memoryBus())), []);
   });
 
   it('sends those who watch already the endings that others remember', async () => {

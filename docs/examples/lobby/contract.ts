@@ -154,10 +154,11 @@ export const outbound = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gone'), worker: z.string() }),
   /** Only for other workers: the worker `from` asks for what they remember. */
   z.object({ type: z.literal('history-wanted'), from: z.string() }),
-  /** Only for other workers: what the worker `from` remembers. */
+  /** Only for other workers: what the worker `from` remembers, and whether that is everything. */
   z.object({
     type: z.literal('history'),
     from: z.string(),
+    isWhole: z.boolean(),
     lines: z.record(room, z.array(line)),
     endings: z.array(ending),
   }),

@@ -28,7 +28,7 @@ export class History {
   readonly #workerId: string;
   readonly #lines = new Map<RoomName, Line[]>(roomNames.map((room) => [room, []]));
   #endings: Ending[] = [];
-  /** Whether nothing is missing: another worker has answered, or there is none. */
+  /** Whether nothing is missing: another worker that had everything has answered, or there is none. */
   readonly #isWhole: BehaviorSubject<boolean>;
 
   constructor(supervisor: LobbySupervisor, workerId: string) {
@@ -82,12 +82,12 @@ export class History {
       });
     topic.messages$.subscribe((message) => {
       if (message.type === 'history-wanted' && message.from !== from) {
-        if (!this.#isWhole.value) return;
+        const isWhole = this.#isWhole.value;
         const lines = Object.fromEntries(this.#lines) as Record<RoomName, Line[]>;
-        topic.next({ type: 'history', from, lines, endings: this.#endings });
+        topic.next({ type: 'history', from, isWhole, lines, endings: this.#endings });
       } else if (message.type === 'history' && message.from !== from) {
         this.#add(message.lines, message.endings);
-        this.#isWhole.next(true);
+        if (message.isWhole) this.#isWhole.next(true);
       }
     });
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const RESTART_AFTER_MS = 1_000;
  *
  * Standard input is a pipe that this process holds, so it ends with this process, whatever ends this process. The watcher
  * keeps the pipe as file 3, because a shell gives its background processes no standard input. If this process is gone a moment
- * later, the watcher also removes the store: a server that has ended by itself is started again, and needs it.
+ * later, the watcher removes the store. Otherwise the server has ended by itself, is started again, and needs the store.
  */
 const RUN_UNTIL_INPUT_ENDS = `
 exec 3<&0
@@ -43,12 +43,7 @@ export class OwnNatsServer {
   /** Starts it, and starts it again when it ends. @throws NatsServerError if it does not start */
   static async start(program: NatsServerProgram): Promise<OwnNatsServer> {
     const server = new OwnNatsServer(program, await mkdtemp(join(tmpdir(), 'mooring-lobby-')));
-    try {
-      await server.#untilReady();
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+    await server.#untilReady();
     void server.#keepRunning();
     return server;
   }
@@ -63,11 +58,6 @@ export class OwnNatsServer {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await this.#kill();
-    await rm(this.#store, { recursive: true, force: true });
-  }
-
-  async #kill(): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return;
     const ended = once(this.#process, 'exit');
