@@ -169,7 +169,9 @@ describe('lobby with durable rooms', { timeout: TIMEOUT_MS }, () => {
     await say(ada, 'He is gone.');
     await ben.page.getByRole('button', { name: 'Join', exact: true }).click();
     await ben.sees(ben.line('He is gone.'));
-    assert.deepEqual(latest(await ben.shown()), latest(await ada.messages()));
+    const shown = await ben.shown();
+    assert.deepEqual(latest(shown), latest(await ada.messages()));
+    assert.equal(new Set(shown).size, shown.length);
   });
 
   it('keep a line once that a client sends twice, on two workers', async () => {
@@ -251,7 +253,7 @@ describe('the store of the lobby', { timeout: TIMEOUT_MS }, () => {
       const store = await storeOf(lobby);
       await until(() => existsSync(`${store}/jetstream`), 'there is a store');
       await lobby.stop(signal);
-      await until(() => !existsSync(store), 'the store is gone');
+      await until(() => !existsSync(store), 'the store is gone', 20_000);
     });
   }
 

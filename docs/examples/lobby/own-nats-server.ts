@@ -13,12 +13,16 @@ const RESTART_AFTER_MS = 1_000;
  * Becomes the program, and leaves a watcher behind that kills it when standard input ends.
  *
  * Standard input is a pipe that this process holds, so it ends with this process, whatever ends this process. The watcher
- * keeps the pipe as file 3, because a shell gives its background processes no standard input. If this process is gone a moment
- * later, the watcher removes the store. Otherwise the server has ended by itself, is started again, and needs the store.
+ * keeps the pipe as file 3, because a shell gives its background processes no standard input. If this process is gone, too, the
+ * watcher removes the store. Otherwise the server has ended by itself, is started again, and needs the store.
  */
 const RUN_UNTIL_INPUT_ENDS = `
 exec 3<&0
-(read -r _ <&3; kill -KILL $$; sleep 1; kill -0 $PPID || rm -rf "$STORE") >/dev/null 2>&1 &
+(
+  read -r _ <&3
+  kill -KILL $$
+  for _ in 1 2 3 4 5 6 7 8 9; do sleep 1; kill -0 $PPID || exec rm -rf "$STORE"; done
+) >/dev/null 2>&1 &
 exec "$0" "$@" -js -sd "$STORE" 3<&- </dev/null`;
 
 /**
