@@ -24,6 +24,7 @@ import {
   readAll,
   readTexts,
   startOf,
+  textsOf,
 } from '../support/log-member.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
@@ -273,6 +274,41 @@ describe('permissions', { timeout: 60_000 }, () => {
 });
 
 describe('a batch', { timeout: 60_000 }, () => {
+  it('of which a part was lost on its way is not taken for whole', async () => {
+    const plain = await NatsServer.start(program);
+    try {
+      const [nats, leader] = [await outsider(plain.url), await outsider(plain.url)];
+      let left = [1, 3, 4];
+      leader.subscribe('$JS.API.DIRECT.GET.mooring', {
+        callback: (_, { reply = '' }) => {
+          for (const seq of left) {
+            const found = headers();
+            found.set('Nats-Sequence', `${seq}`);
+            found.set('Nats-Last-Sequence', `${seq - 1}`);
+            found.set('Nats-Num-Pending', `${4 - seq}`);
+            leader.publish(reply, `m${seq}`, { headers: found });
+          }
+          leader.publish(reply, '', { headers: headers(204, 'EOB') });
+        },
+      });
+      await leader.flush();
+      const { signal } = new AbortController();
+      const stream = new JetStream(nats, resolveNatsBusOptions({}), systemClock, signal);
+      await assert.rejects(
+        stream.batch('mooring.1.in.room', 1, 10),
+        /a part of a batch is missing/,
+      );
+      left = [1, 2, 3];
+      const whole = await stream.batch('mooring.1.in.room', 1, 10);
+      assert.deepEqual(
+        whole.messages.map(({ seq }) => seq),
+        [1, 2, 3],
+      );
+    } finally {
+      await plain.kill();
+    }
+  });
+
   it('from a server that is too old for it has one message', async () => {
     const [oldest = program] = programs;
     const old = await JetStreamServer.start(oldest);
@@ -292,6 +328,32 @@ describe('a batch', { timeout: 60_000 }, () => {
 });
 
 describe('a program without Mooring', { timeout: 60_000 }, () => {
+  for (const each of new Set([programs[0] ?? newest, newest]))
+    it(`may copy the headers of another stream, with nats-server ${each.version}`, async () => {
+      const bridged = await JetStreamServer.start(each);
+      try {
+        const one = await joinService({ servers: bridged.url });
+        const heard = await following(one, 'room');
+        const start = await startOf(one, 'room');
+        await append(one, 'room', 'a');
+        const nats = await outsider(bridged.url);
+        const copied = headers();
+        for (const header of ['Nats-Sequence', 'Nats-Last-Sequence']) copied.set(header, '1');
+        copied.set('Nats-Stream', 'ORDERS');
+        copied.set('Nats-Subject', 'orders.new');
+        copied.set('Nats-Time-Stamp', '2020-01-01T00:00:00Z');
+        await nats.request('mooring.1.in.room', 'copied', { headers: copied, timeout: 5_000 });
+        await append(one, 'room', 'b');
+        await until(() => heard.length === 3, 'all are heard');
+        assertChained(heard, 0);
+        const read = await readAll(one, 'room', start);
+        assert.deepEqual(read.map(placeOf), heard.map(placeOf));
+        assert.deepEqual(textsOf(read), ['a', 'copied', 'b']);
+      } finally {
+        await bridged.end();
+      }
+    });
+
   it('appends with a header for the id, or without', async () => {
     const name = nameOfService();
     const [one, other] = [await joinService({ name }), await joinService({ name })];

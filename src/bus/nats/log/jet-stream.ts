@@ -154,10 +154,10 @@ export class JetStream {
   async direct(query: MessageQuery): Promise<KeptMessage | null> {
     const subject = `$JS.API.DIRECT.GET.${this.#name}`;
     const message = await this.#request(subject, JSON.stringify(query));
-    if (message.headers?.code === NOT_FOUND) return null;
     const kept = keptIn(message);
-    if (kept === null) throw unexpected(subject, message);
-    return kept;
+    if (kept !== null) return kept;
+    if (message.headers?.code === NOT_FOUND) return null;
+    throw unexpected(subject, message);
   }
 
   /**
@@ -194,10 +194,12 @@ export class JetStream {
       const fail = (error: Error) => end(() => reject(error));
       const take = (message: Msg) => {
         const kept = keptIn(message);
-        if (kept !== null) messages.push(kept);
         if (kept === null) end(() => resolve(endOf(messages, message)));
         // An older server of the cluster sends one message and no end.
-        else if (!message.headers?.has(PENDING)) end(() => resolve({ messages, hasMore: true }));
+        else if (!message.headers?.has(PENDING))
+          end(() => resolve({ messages: [kept], hasMore: true }));
+        else if (isNext(messages, kept)) messages.push(kept);
+        else fail(new Error(`a part of a batch is missing (${api})`));
       };
       const subscription = this.nats.subscribe(inbox, {
         callback: (error, message) => (error === null ? take(message) : fail(error)),
@@ -258,8 +260,13 @@ async function orNull<Answer>(errCode: number, answer: Promise<Answer>): Promise
   }
 }
 
+/** Whether nothing of a batch was lost on its way: a message names the one that was sent before it. */
+function isNext(messages: readonly KeptMessage[], { prev }: KeptMessage): boolean {
+  return prev === (messages.at(-1)?.seq ?? 0);
+}
+
 /** The batch that a status ends. Rejects if it says something else. */
-async function endOf(messages: KeptMessage[], message: Msg): Promise<Batch> {
+async function endOf(messages: readonly KeptMessage[], message: Msg): Promise<Batch> {
   const { headers } = message;
   if (headers?.code === NOT_FOUND) return { messages, hasMore: false };
   if (headers?.code !== END_OF_BATCH) throw unexpected('a batch', message);

@@ -46,13 +46,15 @@ export function keptIn({ headers, data }: Msg): KeptMessage | null {
   let id = '';
   let isBinary = false;
   // In one pass, because each look-up would take its own.
-  for (const [name, [value = '']] of headers ?? []) {
+  for (const [name, values] of headers ?? []) {
+    const [value = ''] = values;
     switch (name) {
+      // A program that passes messages on may have copied the headers of another stream. The server adds its own after them.
       case 'Nats-Sequence':
-        seq = Number(value);
+        seq = Number(values.at(-1));
         break;
       case 'Nats-Last-Sequence':
-        prev = Number(value);
+        prev = Number(values.at(-1));
         break;
       case ID:
         id = value;
