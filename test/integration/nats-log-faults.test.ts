@@ -144,6 +144,46 @@ describe('an append', { timeout: 60_000 }, () => {
 });
 
 describe('a stream that is not as it should be', { timeout: 60_000 }, () => {
+  it('and is full can be read', async () => {
+    const name = nameOfService();
+    await setUp(name, { max_bytes: 5_000, discard: 'new' });
+    const one = await joinService({ name });
+    const start = await startOf(one, 'room');
+    await append(one, 'room', 'a');
+    const nats = await outsider();
+    const isKept = async () => {
+      const answer = await nats.request(`${name}.1.in.other`, 'x'.repeat(50));
+      return answer.json<{ error?: object }>().error === undefined;
+    };
+    while (await isKept());
+    const other = await joinService({ name });
+    assert.deepEqual(await readTexts(other, 'room', start), ['a']);
+    await until(() => other.errors.length > 1, 'it is told');
+    assert.match(messagesOf(other).join(), /refuses .*fence: maximum bytes exceeded/);
+    assert.deepEqual([one.rewrites, other.rewrites], [0, 0]);
+  });
+
+  it('and takes none of the subjects is told before anything fails', async () => {
+    const name = nameOfService();
+    await setUp(name, { subjects: [`${name}.orders.*`], republish: undefined });
+    const one = await joinService({ name });
+    await until(() => one.errors.length > 1, 'it is told');
+    assert.match(messagesOf(one)[0] ?? '', /not as natsBus would set it up: subjects is .*orders/);
+  });
+
+  it('and keeps no messages is refused', async () => {
+    const name = nameOfService();
+    await setUp(name, { retention: 'interest' });
+    const one = await joinService({ name });
+    await until(() => one.errors.length > 0, 'it is told');
+    assert.match(messagesOf(one)[0] ?? '', /has the retention "interest", which does not keep/);
+    const given = new AbortController();
+    const appended = one.log.append('room', entry('a'), given.signal);
+    await assert.rejects(one.log.tail('room'), /the retention "interest"/);
+    given.abort(new Error('given up'));
+    await assert.rejects(appended, /given up/);
+  });
+
   it('is reported once, and the log goes by what it is', async () => {
     const name = nameOfService();
     await setUp(name, { max_age: 60e9, max_msgs_per_subject: 20, allow_direct: false });

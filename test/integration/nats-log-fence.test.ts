@@ -2,7 +2,7 @@
 // that are killed, rolled back and emptied, and links that are away while others go on.
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
-import { connect } from '@nats-io/transport-node';
+import { connect, headers } from '@nats-io/transport-node';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import type { Place } from '../../src/core/bus-log.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -16,7 +16,7 @@ import {
   startOf,
 } from '../support/log-member.ts';
 import { natsServers } from '../support/nats-versions.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 
 let services = 0;
 
@@ -174,6 +174,58 @@ for (const program of await natsServers()) {
       assert.deepEqual(await readTexts(other, 'room', start, 1_000), kept);
       assert.ok(heard.length > 0);
       assert.deepEqual([one.rewrites, other.rewrites], [0, 0]);
+    });
+
+    it('a rollback is noticed by a process that was only told of a duplicate', async () => {
+      const { name, join } = service();
+      const one = await join();
+      const start = await startOf(one, 'room');
+      await server.rememberWhileFrozen();
+      const outside = await connect({ servers: server.url });
+      const named = headers();
+      named.set('Nats-Msg-Id', 'room/a');
+      await outside.request(`${name}.1.in.room`, 'a', { headers: named, timeout: 5_000 });
+      await outside.close();
+      assert.equal((await append(one, 'room', 'a')).isDuplicate, true);
+      await server.rollBack();
+      await until(() => one.rewrites > 0, 'it is told');
+      await assertVoid(one, start);
+    });
+
+    it('a fence that a limit of others has dropped is appended again', async () => {
+      const { name, join } = service();
+      const one = await join();
+      const outside = await connect({ servers: server.url });
+      const info = await outside.request(`$JS.API.STREAM.INFO.${name}`);
+      const config = { ...info.json<{ config: object }>().config, max_msgs: 10 };
+      await outside.request(`$JS.API.STREAM.UPDATE.${name}`, JSON.stringify(config));
+      const places = await appendAll(one, numbered('m', 20));
+      await startOf(one, 'room');
+      const fences = JSON.stringify({ last_by_subj: `${name}.1.in.!fence` });
+      const isFenced = async () => {
+        const found = await outside.request(`$JS.API.STREAM.MSG.GET.${name}`, fences);
+        return found.json<{ error?: object }>().error === undefined;
+      };
+      await eventually(isFenced, 'there is a fence again');
+      await outside.close();
+      const fresh = await join();
+      assert.deepEqual(await readTexts(fresh, 'room', places[18] as Place), ['m-19']);
+      assert.deepEqual([one.rewrites, fresh.rewrites], [0, 0]);
+    });
+
+    it('a stream that is replaced right after a check is noticed', async () => {
+      const { name, join } = service();
+      const one = await join();
+      await following(one, 'room');
+      await appendAll(one, ['a', 'b', 'c']);
+      const outside = await connect({ servers: server.url });
+      const info = await outside.request(`$JS.API.STREAM.INFO.${name}`);
+      const { config } = info.json<{ config: object }>();
+      await outside.request(`$JS.API.STREAM.DELETE.${name}`);
+      await outside.request(`$JS.API.STREAM.CREATE.${name}`, JSON.stringify(config));
+      await outside.request(`${name}.1.in.room`, 'other');
+      await outside.close();
+      await until(() => one.rewrites > 0, 'it is told');
     });
 
     it('a server that was emptied makes all places void', async () => {

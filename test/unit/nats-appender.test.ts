@@ -47,6 +47,7 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly logName = 'log';
   readonly payloadBytesMax = 1_000_000;
+  sameIdMs = 120_000;
   readonly seen: string[] = [];
   readonly errors: string[] = [];
   doubts = 0;
@@ -57,8 +58,8 @@ class Bench {
     this.#payload = new Uint8Array(bytes);
   }
 
-  kept(seq: number, name: string): void {
-    this.seen.push(`${seq} ${name}`);
+  kept(seq: number, name: string, isDuplicate: boolean): void {
+    this.seen.push(`${seq} ${name}${isDuplicate ? ' again' : ''}`);
   }
 
   doubted(): void {
@@ -144,7 +145,8 @@ describe('Appender', () => {
         [9, false],
       ],
     );
-    assert.deepEqual(bench.seen, ['7 room/m1', '8 room/m2', '9 room/m3']);
+    const seen = ['7 room/m1', '6 room/m0 again', '8 room/m2', '9 room/m3'];
+    assert.deepEqual(bench.seen, seen);
   });
 
   it('sends again what has no answer after five seconds, in order with all after it', async () => {
@@ -220,6 +222,55 @@ describe('Appender', () => {
     await first;
   });
 
+  const passing = [
+    { code: 400, err_code: 10_002, description: 'resource limits exceeded for account' },
+    { code: 429, err_code: 10_167, description: 'too many requests' },
+  ];
+  for (const error of passing)
+    it(`asks again after "${error.description}"`, async () => {
+      const bench = new Bench();
+      const stream = bench.connect();
+      const appended = bench.append('m0');
+      stream.answer(0, { error });
+      assert.equal(bench.errors.length, 1);
+      bench.clock.advance(250);
+      stream.answer(1, { seq: 5 });
+      assert.equal((await appended).place.offset, 5);
+    });
+
+  it('gives up what may have been kept under an id that the server does not know any more', async () => {
+    const bench = new Bench();
+    bench.sameIdMs = 10_000;
+    const early = bench.append('m0');
+    bench.clock.advance(60_000);
+    assert.deepEqual(bench.connect().ids, ['room/m0'], 'it was never sent before');
+    bench.appender.disconnected();
+    const late = bench.append('m1');
+    bench.clock.advance(8_999);
+    assert.deepEqual(bench.connect().ids, names(0, 2));
+    bench.appender.disconnected();
+    bench.clock.advance(1);
+    const stream = bench.connect();
+    assert.deepEqual(stream.ids, ['room/m1']);
+    await assert.rejects(early, /has not answered for too long/);
+    stream.answer(0, { seq: 5, duplicate: true });
+    assert.equal((await late).place.offset, 5);
+  });
+
+  it('goes on with what was certainly not kept', async () => {
+    const bench = new Bench();
+    bench.sameIdMs = 1_000;
+    const stream = bench.connect();
+    const appended = bench.append('m0');
+    const full = { code: 503, err_code: 10_077, description: 'maximum bytes exceeded' };
+    for (let index = 0; index < 20; index += 1) {
+      stream.answer(index, { error: full });
+      bench.clock.advance(250);
+    }
+    stream.answer(20, { seq: 5 });
+    assert.equal((await appended).place.offset, 5);
+  });
+
   it('asks again while replicas have not agreed on a message that was sent before', async () => {
     const bench = new Bench();
     bench.appendAll(2);
@@ -241,7 +292,8 @@ describe('Appender', () => {
     bench.clock.advance(250);
     assert.deepEqual(stream.ids.slice(5), names(1, 2));
     stream.answer(5, { seq: 2, duplicate: true });
-    assert.deepEqual([bench.seen, bench.errors, bench.doubts], [['3 room/m2'], [], 0]);
+    const seen = ['3 room/m2', '1 room/m0 again', '2 room/m1 again'];
+    assert.deepEqual([bench.seen, bench.errors, bench.doubts], [seen, [], 0]);
     bench.clock.advance(60_000);
     assert.equal(stream.ids.length, 6);
     assert.equal(bench.clock.timersPending, 0);

@@ -24,6 +24,12 @@ const IN_PROCESS = 10_158;
 /** Statuses of the HTTP kind from here on are faults of the server, which may pass. */
 const SERVER_FAULT = 500;
 
+/** Other refusals that may pass: the account has no room, or too much is sent at once. */
+const MAY_PASS = [10_002, 10_167];
+
+/** The part of the time for which the server knows an id in which an append is sent again. The rest is for the way. */
+const SAME_ID_SHARE = 0.9;
+
 /** An append that is not settled. */
 interface Append {
   readonly subject: string;
@@ -37,6 +43,9 @@ interface Append {
   /** In which round it was sent last; 0 if in none. */
   round: number;
   sentAtMs: number;
+  /** How often it was sent without an answer, and since when. It may have been kept since then. */
+  unanswered: number;
+  unansweredSinceMs: number;
 }
 
 /** The answer of JetStream to an append. */
@@ -59,8 +68,10 @@ export interface AppenderHost {
   /** The name of the log. */
   readonly logName: string;
   readonly payloadBytesMax: number;
-  /** A new message was kept under a number. @param name - see `nameOf` */
-  kept(seq: number, name: string): void;
+  /** How long the server knows the id of a message. */
+  readonly sameIdMs: number;
+  /** A message was kept under a number, now or before. @param name - see `nameOf` */
+  kept(seq: number, name: string, isDuplicate: boolean): void;
   /** The server does not answer as a stream that is there. */
   doubted(): void;
   errored(error: Error): void;
@@ -71,7 +82,8 @@ export interface AppenderHost {
  *
  * All appends that are not settled are in one map, in their order. A round sends them from the first on. A new round begins with
  * each connection, after a fault of the server that may pass, and when an answer is missing: then all are sent again in the
- * same order under the same ids, so JetStream keeps each of them once.
+ * same order under the same ids, so JetStream keeps each of them once. One that may have been kept so long ago that JetStream
+ * does not know its id any more is given up.
  */
 export class Appender {
   readonly #host: AppenderHost;
@@ -113,7 +125,8 @@ export class Appender {
     return new Promise((resolve, reject) => {
       const stopWaiting = whenAborted(signal, () => this.#reject(key, signal.reason));
       const settling = { resolve, reject, stopWaiting };
-      const append = { subject, name, entry, headers, ...settling, round: 0, sentAtMs: 0 };
+      const sending = { round: 0, sentAtMs: 0, unanswered: 0, unansweredSinceMs: 0 };
+      const append = { subject, name, entry, headers, ...settling, ...sending };
       this.#unsettled.set(key, append);
       this.#send();
     });
@@ -179,8 +192,17 @@ export class Appender {
       this.#reject(key, messageTooLarge(payload.length, payloadBytesMax));
       return;
     }
+    if (this.#mayDouble(append)) {
+      this.#reject(
+        key,
+        new Error('the NATS server has not answered for too long to be asked again'),
+      );
+      return;
+    }
     // Otherwise, a new connection begins a new round.
     if (nats.isClosed()) return;
+    if (append.unanswered === 0) append.unansweredSinceMs = append.sentAtMs;
+    append.unanswered += 1;
     nats.publish(append.subject, payload, {
       reply: this.#inbox + key,
       headers: append.headers,
@@ -188,23 +210,29 @@ export class Appender {
     this.#timer ??= this.#host.clock.setTimer(ANSWER_MS, () => this.#lookForMissing());
   }
 
+  /** Whether it may have been kept under an id that the server has forgotten meanwhile. */
+  #mayDouble({ unanswered, unansweredSinceMs, sentAtMs }: Append): boolean {
+    return unanswered > 0 && sentAtMs - unansweredSinceMs >= this.#host.sameIdMs * SAME_ID_SHARE;
+  }
+
   #answered(message: Msg): void {
     const key = Number(message.subject.slice(this.#inbox.length));
     const append = this.#unsettled.get(key);
     // It may have been sent in an earlier round, too.
     if (append === undefined) return;
+    append.unanswered -= 1;
     const { seq, duplicate: isDuplicate = false, error } = ackIn(message);
     // It was sent before, and the replicas have not agreed yet. Older servers call it a duplicate without a number.
     if (error?.err_code === IN_PROCESS || (error === undefined && seq === 0)) this.#retryLater();
     else if (error === undefined) {
       this.#settle(key, append);
       this.#refusal = '';
-      if (!isDuplicate) this.#host.kept(seq, append.name);
+      this.#host.kept(seq, append.name, isDuplicate);
       const place = { log: this.#host.logName, offset: seq, tag: tagOf(append.entry.id) };
       append.resolve({ place, isDuplicate });
       this.#send();
-    } else if (error.code < SERVER_FAULT) this.#reject(key, refused(error));
-    else this.#failed(error);
+    } else if (mayPass(error)) this.#failed(error);
+    else this.#reject(key, refused(error));
   }
 
   /** A fault of the server, which may pass. */
@@ -284,6 +312,10 @@ function ackIn(message: Msg): Ack {
   } catch {
     return { seq: 0, error: { code: SERVER_FAULT, description: 'its answer is not JSON' } };
   }
+}
+
+function mayPass({ code, err_code: errCode = 0 }: Refusal): boolean {
+  return code >= SERVER_FAULT || MAY_PASS.includes(errCode);
 }
 
 function refused({ code, err_code: errCode = code, description }: Refusal): Error {

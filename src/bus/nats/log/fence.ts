@@ -8,7 +8,6 @@ import { Anchor } from './anchor.ts';
 import type { JetStream, StreamInfo } from './jet-stream.ts';
 import { headersOf, type KeptMessage, keptIn, nameOf } from './kept-message.ts';
 import { pause } from './pause.ts';
-import { setUpStream, streamConfig } from './stream.ts';
 
 /** The token of fences. No topic has it, because `!` is encoded in theirs. */
 const TOKEN = '!fence';
@@ -34,6 +33,9 @@ interface FenceMark {
   readonly over: string;
 }
 
+/** What a fence says. */
+type Naming = Pick<FenceMark, 'incarnation' | 'over'>;
+
 /** What a link knows of the stream. */
 interface Known {
   readonly created: string;
@@ -52,7 +54,6 @@ interface Known {
  */
 export class Fence {
   readonly anchor = new Anchor();
-  readonly #config: ReturnType<typeof streamConfig>;
   readonly #clock: Clock;
   readonly #rewritten: () => void;
   readonly #subject: string;
@@ -62,7 +63,6 @@ export class Fence {
   #log = '';
 
   constructor(options: ResolvedNatsBusOptions, clock: Clock, rewritten: () => void) {
-    this.#config = streamConfig(options);
     this.#clock = clock;
     this.#rewritten = rewritten;
     this.#subject = `${subjectOf(options.name, 'in')}.${TOKEN}`;
@@ -72,6 +72,11 @@ export class Fence {
   /** The name of the log: the same in all processes. Empty before the first check. */
   get log(): string {
     return this.#log;
+  }
+
+  /** The number of the newest fence; 0 before the first check. */
+  get seq(): number {
+    return this.#known?.mark.seq ?? 0;
   }
 
   /** Whether a stream is the one that was checked. */
@@ -94,19 +99,32 @@ export class Fence {
   }
 
   /**
-   * Finds out what the log is called now. Sets up the stream if there is none.
+   * Finds out what the log is called now. Returns whether that took a new fence.
    *
-   * @param isRepeated - whether the newest fence is repeated.
    * @throws Error if the server does not answer
    */
-  async check(stream: JetStream, isRepeated: boolean): Promise<StreamInfo> {
-    const info = await setUpStream(stream, this.#config);
+  async check(stream: JetStream, info: StreamInfo): Promise<boolean> {
     const isBroken = this.isKnown(info) && (await this.#isBroken(stream, info));
-    const mark = await this.#newest(stream, isRepeated, (found) =>
+    const { mark, isNew } = await this.#newest(stream, (found) =>
       this.#successor(info, found, isBroken),
     );
     this.#adopt(info, mark, isBroken);
-    return info;
+    return isNew;
+  }
+
+  /**
+   * Repeats the newest fence, right after a check.
+   *
+   * @throws Error if the server does not keep it
+   */
+  async repeat(stream: JetStream): Promise<void> {
+    if (this.#known === null) return;
+    const { incarnation, over, seq: last } = this.#known.mark;
+    const mark = await this.#keep(stream, { incarnation, over }, last);
+    // Otherwise, another process has just repeated it.
+    if (mark === null) return;
+    this.#known = { ...this.#known, mark };
+    this.anchor.saw(mark.seq, mark.name);
   }
 
   /**
@@ -116,22 +134,27 @@ export class Fence {
    */
   async #newest(
     stream: JetStream,
-    isRepeated: boolean,
-    successor: (found: FenceMark | null) => Pick<FenceMark, 'incarnation' | 'over'>,
-  ): Promise<FenceMark> {
+    successor: (found: FenceMark | null) => Naming,
+  ): Promise<{ mark: FenceMark; isNew: boolean }> {
     for (let attempt = 1; attempt <= FENCES_MAX; attempt += 1) {
       const newest = await stream.message({ last_by_subj: this.#subject });
       const found = newest && markOf(newest);
-      const { incarnation, over } = successor(found);
-      const isWanted = found?.incarnation !== incarnation || (isRepeated && attempt === 1);
-      if (found !== null && !isWanted) return found;
-      const name = `${TOKEN}/${newName()}`;
-      const payload = `${incarnation} ${over}`;
-      const headers = headersOf(name, false);
-      const seq = await stream.keep(this.#subject, payload, headers, found?.seq ?? 0);
-      if (seq !== null) return { seq, name, incarnation, over };
+      const next = successor(found);
+      if (found !== null && found.incarnation === next.incarnation)
+        return { mark: found, isNew: false };
+      const mark = await this.#keep(stream, next, found?.seq ?? 0);
+      if (mark !== null) return { mark, isNew: true };
     }
     throw new Error('too many processes append fences');
+  }
+
+  /** Appends a fence. Returns `null` if the newest one has another number than `last`. */
+  async #keep(stream: JetStream, next: Naming, last: number): Promise<FenceMark | null> {
+    const { incarnation, over } = next;
+    const name = `${TOKEN}/${newName()}`;
+    const headers = headersOf(name, false);
+    const seq = await stream.keep(this.#subject, `${incarnation} ${over}`, headers, last);
+    return seq === null ? null : { seq, name, incarnation, over };
   }
 
   /** Which incarnation follows after the newest fence that was found. */

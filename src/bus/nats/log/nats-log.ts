@@ -23,7 +23,7 @@ import { ANSWER_MS, JetStream, type StreamInfo } from './jet-stream.ts';
 import { entryOf, type KeptMessage, keptIn, nameOf } from './kept-message.ts';
 import { pause } from './pause.ts';
 import { readAfter, readTail, type Source } from './reader.ts';
-import { differences, retentionOf, streamConfig } from './stream.ts';
+import { differences, retentionOf, sameIdMsOf, setUpStream, streamConfig } from './stream.ts';
 
 /** What the headers of a message take at most: the token of a topic has up to 768 bytes, and an id 128. */
 const HEADERS_BYTES_MAX = 1_024;
@@ -80,6 +80,8 @@ export class NatsLog implements BusLog, AppenderHost {
   /** Whether there is a reason to check again. */
   #isDoubted = false;
   #repeatTimer: TimerHandle | null = null;
+  /** Begins the check of a doubt that came too soon after another. */
+  #doubtTimer: TimerHandle | null = null;
   /** What was reported of the stream last, so that it is reported once. */
   #reported = '';
   #difference = '';
@@ -163,6 +165,7 @@ export class NatsLog implements BusLog, AppenderHost {
   disconnected(): void {
     const session = this.#session;
     this.#session = null;
+    this.#clearDoubt();
     this.#appender.disconnected();
     session?.ended.abort();
     session?.settle();
@@ -183,8 +186,14 @@ export class NatsLog implements BusLog, AppenderHost {
     return this.#fence.log;
   }
 
-  kept(seq: number, name: string): void {
-    if (!this.#fence.anchor.saw(seq, name)) this.#doubt();
+  get sameIdMs(): number {
+    const info = this.#session?.info ?? null;
+    return info === null ? Number.POSITIVE_INFINITY : sameIdMsOf(info);
+  }
+
+  kept(seq: number, name: string, isDuplicate: boolean): void {
+    // The first of a duplicate is older than what was seen, or not.
+    if (!this.#fence.anchor.saw(seq, name) && !isDuplicate) this.#doubt();
   }
 
   doubted(): void {
@@ -207,10 +216,10 @@ export class NatsLog implements BusLog, AppenderHost {
       this.#isDoubted = false;
       session.checkedAtMs = this.clock.now();
       try {
-        const info = await this.#fence.check(session.stream, isRepeated);
-        if (this.#session !== session) return;
+        const info = await this.#check(session, isRepeated);
+        if (info === null) return;
         failures = 0;
-        this.#checked(session, info);
+        this.#reported = '';
         isRepeated = await this.#reason(info);
       } catch (thrown) {
         if (this.#session !== session) return;
@@ -222,13 +231,25 @@ export class NatsLog implements BusLog, AppenderHost {
     }
   }
 
+  /** Returns `null` if the connection is lost meanwhile. @throws Error if the check fails */
+  async #check(session: Session, isRepeated: boolean): Promise<StreamInfo | null> {
+    const { stream } = session;
+    const info = await setUpStream(stream, streamConfig(this.#options));
+    if (this.#session !== session) return null;
+    this.#compare(info);
+    const isNew = await this.#fence.check(stream, info);
+    if (this.#session !== session) return null;
+    this.#checked(session, info);
+    // A stream that is full takes no fence, but what it has can be read.
+    if (isRepeated && !isNew) await this.#fence.repeat(stream);
+    return this.#session === session ? info : null;
+  }
+
   #checked(session: Session, info: StreamInfo): void {
     const isFirst = session.info === null;
     session.info = info;
     session.problem = null;
-    this.#reported = '';
     this.#retention = retentionOf(info, this.#options.retention);
-    this.#compare(info);
     session.settle();
     if (isFirst) this.#appender.connected(session.stream);
   }
@@ -284,8 +305,17 @@ export class NatsLog implements BusLog, AppenderHost {
 
   /** Something does not fit. Under load, many things do not at once. */
   #doubt(): void {
-    const { checkedAtMs = 0 } = this.#session ?? {};
-    if (this.clock.now() - checkedAtMs >= DOUBT_MS) this.#checkAgain();
+    if (this.#session === null) return;
+    const leftMs = this.#session.checkedAtMs + DOUBT_MS - this.clock.now();
+    this.#doubtTimer ??= this.clock.setTimer(Math.max(0, leftMs), () => {
+      this.#doubtTimer = null;
+      this.#checkAgain();
+    });
+  }
+
+  #clearDoubt(): void {
+    if (this.#doubtTimer !== null) this.clock.clearTimer(this.#doubtTimer);
+    this.#doubtTimer = null;
   }
 
   #checkAgain(): void {
@@ -317,7 +347,11 @@ export class NatsLog implements BusLog, AppenderHost {
     // What is seen in the meantime does not count.
     const { end } = this.#fence.anchor;
     const info = await stream.info(subject);
-    if (info !== null && this.#fence.isKnown(info) && info.state.last_seq >= end) return info;
+    if (info !== null && this.#fence.isKnown(info) && info.state.last_seq >= end) {
+      // Limits that others have set, or a purge, may drop a fence early.
+      if (info.state.first_seq > this.#fence.seq) this.#wake?.(true);
+      return info;
+    }
     this.#doubt();
     throw new Error('the stream of the NATS server is not what it was a moment ago');
   }

@@ -31,12 +31,18 @@ export function streamConfig(options: ResolvedNatsBusOptions): StreamConfig {
 /**
  * Sets up the stream if there is none. One that is there stays as it is, because others may use it.
  *
- * @throws Error if the server does not answer, or refuses the stream
+ * @throws Error if the server does not answer or refuses the stream, or the one that is there does not keep messages
  */
 export async function setUpStream(stream: JetStream, wanted: StreamConfig): Promise<StreamInfo> {
   // Another process may be quicker, with other options.
   const info = (await stream.info()) ?? (await stream.create(wanted)) ?? (await stream.info());
   if (info === null) throw new Error(`the stream ${wanted.name} appears and disappears`);
+  const { retention } = info.config;
+  // Its consumers, or that there are none, would decide what is kept.
+  if (retention !== wanted.retention)
+    throw new Error(
+      `the stream ${wanted.name} of the NATS server has the retention "${retention}", which does not keep messages: remove it, or give the bus another name`,
+    );
   return info;
 }
 
@@ -79,4 +85,9 @@ export function retentionOf({ config }: StreamInfo, asked: Readonly<Retention>):
     forMs: max_age > 0 ? Math.min(max_age / NANOSECONDS_PER_MS, INTEGER_MAX) : asked.forMs,
     messagesPerTopic: max_msgs_per_subject > 0 ? max_msgs_per_subject : asked.messagesPerTopic,
   };
+}
+
+/** How long a stream knows the id of a message. */
+export function sameIdMsOf({ config }: StreamInfo): number {
+  return config.duplicate_window / NANOSECONDS_PER_MS;
 }
