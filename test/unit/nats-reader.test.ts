@@ -15,6 +15,9 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 const SUBJECT = 'm.1.in.room';
 const CAP = 5;
 
+/** When the first message of the topic was kept, about. The stream has older ones, unless a test says otherwise. */
+const OLD_MS = 100_000;
+
 /** A stream with replicas, of which one lags behind the leader. */
 class Replicas {
   readonly clock = new VirtualClock();
@@ -25,6 +28,10 @@ class Replicas {
   replicaSeq = Number.POSITIVE_INFINITY;
   leaderSeq = Number.POSITIVE_INFINITY;
   firstSeq = 1;
+  /** When the first message of the stream was kept, in whichever topic. */
+  firstAtMs = 0;
+  /** The replica has dropped what is before this number, because it is too old. */
+  replicaFirstSeq = 0;
   /** Runs before each answer of the leader. */
   beforeAnswer: () => void = () => {};
 
@@ -33,6 +40,7 @@ class Replicas {
       this.messages.push({
         seq,
         subject: SUBJECT,
+        keptAtMs: OLD_MS + seq * 1_000,
         id: `room/m${seq}`,
         prev: 0,
         isBinary: false,
@@ -51,6 +59,7 @@ class Replicas {
   #info(): StreamInfo {
     const state = {
       first_seq: this.firstSeq,
+      first_ts: new Date(this.firstAtMs).toISOString(),
       last_seq: this.#ofLeader.at(-1)?.seq ?? 0,
       subjects: { [SUBJECT]: this.#ofLeader.length },
     };
@@ -67,7 +76,8 @@ class Replicas {
   }
 
   #batch(from: number, count: number): Batch {
-    const found = this.messages.filter(({ seq }) => seq >= from && seq <= this.replicaSeq);
+    const first = Math.max(from, this.replicaFirstSeq);
+    const found = this.messages.filter(({ seq }) => seq >= first && seq <= this.replicaSeq);
     return { messages: found.slice(0, count), hasMore: found.length > count };
   }
 
@@ -132,6 +142,15 @@ describe('readAfter', () => {
     };
     assert.equal(await replicas.read(placeOf(1)), 'expired');
     assert.deepEqual(await replicas.read(placeOf(3)), { offsets: [4, 5, 6, 7], hasMore: false });
+  });
+
+  it('asks the leader for what a replica may have dropped before it', async () => {
+    const replicas = new Replicas();
+    replicas.add(1, 2, 3, 4);
+    replicas.replicaFirstSeq = 3;
+    // The first message of the stream is that of the place.
+    replicas.firstAtMs = OLD_MS + 1_000;
+    assert.deepEqual(await replicas.read(placeOf(1)), { offsets: [2, 3, 4], hasMore: true });
   });
 
   it('waits for a new leader that is behind, and not for ever', async () => {

@@ -64,6 +64,8 @@ export interface StreamInfo {
   readonly created: string;
   readonly state: {
     readonly first_seq: number;
+    /** When the first message was kept. */
+    readonly first_ts: string;
     readonly last_seq: number;
     /** How many messages each subject has that was asked for. */
     readonly subjects?: Readonly<Record<string, number>>;

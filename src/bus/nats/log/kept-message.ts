@@ -24,12 +24,15 @@ export interface KeptMessage {
 /** A message that the leader of the stream has answered. */
 export interface LeaderMessage extends KeptMessage {
   readonly subject: string;
+  /** When it was kept, by the clock of the leader of then. */
+  readonly keptAtMs: number;
 }
 
 /** A message as the leader of a stream answers it. Headers and payload are in base64. */
 export interface StoredMessage {
   readonly seq: number;
   readonly subject: string;
+  readonly time: string;
   readonly hdrs?: string;
   readonly data?: string;
 }
@@ -69,11 +72,13 @@ export function keptIn({ headers, data }: Msg): KeptMessage | null {
 }
 
 /** Reads a message that the leader has answered. */
-export function keptOf({ seq, subject, hdrs = '', data = '' }: StoredMessage): LeaderMessage {
+export function keptOf(stored: StoredMessage): LeaderMessage {
+  const { seq, subject, time, hdrs = '', data = '' } = stored;
+  const keptAtMs = Date.parse(time);
   const headers = MsgHdrsImpl.decode(Buffer.from(hdrs, 'base64'));
   const isBinary = headers.get(TYPE) === BINARY;
   const payload = Buffer.from(data, 'base64');
-  return { seq, subject, id: headers.get(ID), prev: 0, isBinary, payload };
+  return { seq, subject, keptAtMs, id: headers.get(ID), prev: 0, isBinary, payload };
 }
 
 /** The tag of a message, from the id of its publisher. A message without an id is named by its payload. */

@@ -8,6 +8,9 @@ import { pause } from './pause.ts';
 const PATIENCE_MS = 5_000;
 const ASK_AGAIN_MS = 500;
 
+/** How much sooner than the leader a replica may drop a message because of its age. Their clocks differ, too. */
+const EDGE_MS = 5_000;
+
 /** Where a reader reads: one topic, over one connection. */
 export interface Source {
   readonly stream: JetStream;
@@ -46,13 +49,15 @@ export async function readTail({ stream, subject, log, saw, ask }: Source): Prom
 /**
  * What a topic has after a place.
  *
- * The messages come from any replica, and then the leader is asked whether the place was good. In this order, no message
- * between the place and the first one can have been dropped unnoticed: the oldest of a topic are dropped first, so while the
- * message at the place is there, all after it are.
+ * The messages come from any replica, unless they are about to be dropped. Then the leader is asked whether the place was good.
+ * In this order, no message between the place and the first one can have been dropped unnoticed: the oldest of a topic are
+ * dropped first, so while the message at the place is there, all after it are.
  */
 export async function readAfter(source: Source, after: Place, limit: number): Promise<Page> {
   if (after.log !== source.log) return notWhole('reset');
-  const found = await fromAnyReplica(source, after.offset + 1, limit);
+  const first = after.offset + 1;
+  const anywhere = await fromAnyReplica(source, first, limit);
+  const found = (await isAtEdge(source, first)) ? await fromLeader(source, first, limit) : anywhere;
   const { messages, hasMore } = await notBehind(source, found, after.offset);
   const standing = await standingOf(source, after);
   if (standing !== 'whole') return notWhole(standing);
@@ -71,11 +76,24 @@ function notWhole(cause: 'expired' | 'reset'): Page {
   return { isWhole: false, cause };
 }
 
-function fromAnyReplica({ stream, subject, info }: Source, seq: number, count: number) {
-  if (!info.config.allow_direct)
-    return stream.chain((query) => stream.message(query), subject, seq, count);
+function fromLeader({ stream, subject }: Source, seq: number, count: number): Promise<Batch> {
+  return stream.chain((query) => stream.message(query), subject, seq, count);
+}
+
+function fromAnyReplica(source: Source, seq: number, count: number): Promise<Batch> {
+  const { stream, subject, info } = source;
+  if (!info.config.allow_direct) return fromLeader(source, seq, count);
   if (stream.hasBatches) return stream.batch(subject, seq, count);
   return stream.chain((query) => stream.direct(query), subject, seq, count);
+}
+
+/** Whether a replica may have dropped the first message from a number on already, while the leader has it. */
+async function isAtEdge({ stream, subject, info, ask }: Source, seq: number): Promise<boolean> {
+  if (info.config.num_replicas === 1 || !info.config.allow_direct) return false;
+  const first = await stream.message({ seq, next_by_subj: subject });
+  if (first === null) return false;
+  const { state } = await ask();
+  return !(first.keptAtMs - Date.parse(state.first_ts) >= EDGE_MS);
 }
 
 /**
