@@ -27,6 +27,16 @@ describe('a heading', () => {
     assert.equal(isHeading(new Uint8Array(), false), false);
   });
 
+  it('is null for more values or levels than the protocol allows', () => {
+    const nested = (levels: number) => `["go",${'['.repeat(levels)}${']'.repeat(levels)}]`;
+    // The array itself and the word are values, too.
+    const long = (values: number) => JSON.stringify(['from', ...Array(values).fill(0)]);
+    for (const text of [nested(63), long(15_998)])
+      assert.notEqual(readHeading(bytes(`\u0001${text}`)), null);
+    for (const text of [nested(64), long(15_999)])
+      assert.equal(readHeading(bytes(`\u0001${text}`)), null);
+  });
+
   it('is null for anything that no version writes', () => {
     for (const text of ['', '{}', '[]', '[1]', '["go"', `${'['.repeat(100_000)}`, '"go"', 'null'])
       assert.equal(readHeading(bytes(`\u0001${text}`)), null, text.slice(0, 9));
