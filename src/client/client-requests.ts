@@ -54,7 +54,7 @@ export class ClientRequests<In, Out> {
     const payload = this.#parts.runtime.contract.payload(message);
     return new Promise((settle, fail) => {
       const headed: Headed = {
-        sendOn: (exchange) => void exchange.sendForReceipt(payload).then(settle),
+        sendOn: (exchange, kept) => void exchange.sendForReceipt(kept).then(settle),
         drop(reason) {
           if (reason === 'not-mooring') fail(notMooring());
           else settle(reason === 'refused' ? 'refused' : 'lost');

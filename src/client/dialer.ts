@@ -12,6 +12,7 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { Contract, RequestContracts } from '../core/contract.ts';
 import type { ClientHandlerName, InvalidMessage } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
+import { HELD_MESSAGE_BYTES } from '../core/limits.ts';
 import type { RequestContext } from '../core/request.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
@@ -95,6 +96,11 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return connection.side.isGreeted || !connection.side.isMooring
       ? connection.exchange
       : undefined;
+  }
+
+  /** Whether this side does not read the current connection. */
+  get isReadingPaused(): boolean {
+    return this.#current?.intake.isPaused === true;
   }
 
   /** Whether messages wait to leave or to be handled, requests wait for answers, `onOpen` is running, or the connection has subscribers. */
@@ -346,7 +352,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** If too much is held back, reading pauses until `onOpen` settles. */
   hold(connection: OutboundConnection, deliver: () => unknown): void {
     this.#held.push(deliver);
-    const heldBytes = this.#welcome?.heldBytes ?? 0;
+    const arrivedBytes = this.#welcome?.arrivedBytes ?? 0;
+    const heldBytes = arrivedBytes + this.#held.length * HELD_MESSAGE_BYTES;
     if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
   }
 

@@ -176,7 +176,10 @@ export class Outbound implements ConnectionSide {
       this.#watch?.requestHeard();
       return false;
     }
-    return this.#watch?.handleHeartbeat(payload, isBinary) === true;
+    if (this.#watch?.handleHeartbeat(payload, isBinary) !== true) return false;
+    // Its receipt, if it is to have one.
+    this.#connection.exchangeMade?.take();
+    return true;
   }
 
   #takeMooring(payload: Uint8Array, isBinary: boolean): boolean {

@@ -16,7 +16,7 @@ export interface Outgoing {
 /** A request, or a message with a receipt, that waits until it may leave with a heading. */
 export interface Headed {
   /** Sends it on a connection between two Mooring peers, which accounts for it from now on. */
-  sendOn(exchange: Exchange): void;
+  sendOn(exchange: Exchange, payload: string | Uint8Array): void;
   /** It will not be sent. */
   drop(reason: DropReason | 'not-mooring' | 'refused'): void;
 }

@@ -2,7 +2,7 @@ import type { TimerHandle } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { DropReason } from '../core/events.ts';
 import { flag, must, type Rule, resolved } from '../core/option-rules.ts';
-import { byteLength } from '../core/text.ts';
+import { byteLength, ownCopy } from '../core/text.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { ClientDependencies } from './client-runtime.ts';
@@ -17,7 +17,7 @@ const PACE_MS = 50;
 /** Sends messages, and queues them in order while there is no connection, or no room in its socket. */
 export class Sender<In, Out> implements DeadlineOwner {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
-  readonly #dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange'>;
+  readonly #dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange' | 'isReadingPaused'>;
   /** Whether there will be no further connection. */
   readonly #isOver: () => boolean;
   /** Made for the first message that has to wait. */
@@ -25,6 +25,8 @@ export class Sender<In, Out> implements DeadlineOwner {
   #expiry: Deadline | null = null;
   /** By when the peer must have greeted, if a message with a heading waits for that. */
   #greeting: Deadline | null = null;
+  /** Whether the peer has not greeted in time. */
+  #isUngreeted = false;
   /** How many messages have waited for the connection and must leave at a pace. */
   #backlog = 0;
   #pace: TokenBucket | null = null;
@@ -32,7 +34,7 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   constructor(
     parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>,
-    dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange'>,
+    dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange' | 'isReadingPaused'>,
     isOver: () => boolean,
   ) {
     this.#parts = parts;
@@ -67,6 +69,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     const { options, context } = this.#parts.runtime;
     const { queueFlushPerSecond: perSecond } = options;
     this.#forgetGreeting();
+    this.#isUngreeted = false;
     this.#stopPace();
     this.#backlog = this.queued;
     this.#pace = new TokenBucket({ perSecond, burst: 2 * perSecond }, context.clock.now());
@@ -87,7 +90,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       if (!this.#mayLead(first.headed) || !this.#mayLeave()) return;
       // Before it is sent, because a subscriber that receives an event may clear the queue.
       this.#queue?.shift();
-      if (first.headed !== undefined) this.#sendHeaded(first.headed);
+      if (first.headed !== undefined) this.#sendHeaded(first.headed, payload);
       else if (outbox.send(payload, first) === 'refused') {
         this.#putBack(first);
         return;
@@ -99,27 +102,21 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   /** Whether it is known if the peer is Mooring, in case that matters. */
   #mayLead(headed: Headed | undefined): boolean {
-    if (headed === undefined || this.#dialer.exchange !== undefined) return true;
+    if (headed === undefined || this.#isPeerKnown) return true;
     // The peer may be another one, which never greets.
     const { wheel, heartbeat } = this.#parts.runtime.context;
     this.#greeting ??= wheel.schedule(heartbeat.graceMs, this, 'greeting');
     return false;
   }
 
-  #sendHeaded(headed: Headed): void {
-    const { exchange } = this.#dialer;
-    if (exchange) headed.sendOn(exchange);
-    else headed.drop('not-mooring');
+  get #isPeerKnown(): boolean {
+    return this.#isUngreeted || this.#dialer.exchange !== undefined;
   }
 
-  /** The peer has not greeted in time, so it is not Mooring. */
-  #ungreeted(): void {
-    const first = this.#first();
-    if (first?.headed === undefined || this.#dialer.outbox === null) return;
-    if (this.#dialer.exchange !== undefined) return;
-    this.#queue?.shift();
-    first.headed.drop('not-mooring');
-    this.sendQueued();
+  #sendHeaded(headed: Headed, payload: string | Uint8Array): void {
+    const { exchange } = this.#dialer;
+    if (exchange) headed.sendOn(exchange, payload);
+    else headed.drop('not-mooring');
   }
 
   /** Sends a request or a message with a receipt, or queues it. */
@@ -167,7 +164,9 @@ export class Sender<In, Out> implements DeadlineOwner {
   deadlinePassed(name: string): void {
     if (name === 'greeting') {
       this.#greeting = null;
-      this.#ungreeted();
+      // If this side does not read, it waits on. It may also have lost the connection since.
+      this.#isUngreeted = this.#dialer.outbox !== null && !this.#dialer.isReadingPaused;
+      this.sendQueued();
       return;
     }
     this.#expiry = null;
@@ -193,14 +192,13 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   #sendNow({ headed, ...unsent }: Unsent, outbox: OutboundOutbox): SendResult {
     if (headed === undefined) return outbox.send(unsent.payload, unsent);
-    if (this.#dialer.exchange === undefined) return 'refused';
-    this.#sendHeaded(headed);
+    if (!this.#isPeerKnown) return 'refused';
+    this.#sendHeaded(headed, unsent.payload);
     return 'queued';
   }
 
   /**
-   * Queues a message. Bytes are copied, because the application may overwrite them while they wait. It does not use
-   * `slice`, which does not copy a `Buffer`.
+   * Queues a message. Bytes are copied, because the application may overwrite them while they wait.
    */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { runtime, charts } = this.#parts;
@@ -213,7 +211,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       queue.purge(nowMs);
       queue.push({
         ...unsent,
-        payload: typeof payload === 'string' ? payload : new Uint8Array(payload),
+        payload: ownCopy(payload),
         expiresAtMs: nowMs + ttlMs,
       });
       this.#expire(queue);

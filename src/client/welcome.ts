@@ -21,7 +21,7 @@ export class Welcome implements DeadlineOwner {
   }
 
   /** How many bytes have arrived since `onOpen` began. */
-  get heldBytes(): number {
+  get arrivedBytes(): number {
     return this.#connection.transport.bytesIn - this.#readBefore;
   }
 

@@ -2,6 +2,7 @@ import { MooringError } from '../core/errors.ts';
 import type { DropReason } from '../core/events.ts';
 import { chanceOf, whenAborted } from '../core/guard.ts';
 import type { RequestOptions } from '../core/request.ts';
+import { ownCopy } from '../core/text.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
 
@@ -56,8 +57,7 @@ export class Ask implements DeadlineOwner {
     const { timeoutMs = context.timeouts.requestMs, signal } = options;
     if (signal?.aborted) throw signal.reason;
     this.id = nextId(context.random);
-    // A copy, because the application may overwrite its bytes before they are sent again.
-    this.payload = typeof payload === 'string' ? payload : new Uint8Array(payload);
+    this.payload = ownCopy(payload);
     this.#context = context;
     this.#lost = lost;
     this.#timeoutMs = timeoutMs;

@@ -9,7 +9,7 @@ import {
   type RequestOptions,
   refusalText,
 } from '../core/request.ts';
-import { escapeText } from '../core/text.ts';
+import { escapeText, ownCopy } from '../core/text.ts';
 import { Ask, tooMany } from './ask.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import { Handling } from './handling.ts';
@@ -25,7 +25,7 @@ export interface Announced {
 /** Something that waits until the outbox accepts messages again. */
 interface Unsent {
   readonly heading: string;
-  readonly payload: string | Uint8Array | undefined;
+  readonly payload?: string | Uint8Array | undefined;
   /** Whose request it is. */
   readonly ask?: Ask;
   /** Called when it has been accepted, or never will be. */
@@ -52,6 +52,8 @@ export class Exchange {
   readonly #asks = new Map<string, Ask>();
   /** Requests of the peer that `onRequest` works on. */
   readonly #handlings = new Set<Handling>();
+  /** Requests of the peer that are held back, by id. */
+  readonly #held = new Map<Announced['id'], { isGivenUp: boolean }>();
   /** Messages of this side, by number. */
   readonly #receipts = new Map<number, (receipt: Receipt) => void>();
   #lastReceipt = 0;
@@ -67,12 +69,16 @@ export class Exchange {
     return this.#announced !== null && this.#announced.word !== 'receipt';
   }
 
-  /** Whether this side waits for answers. */
+  /** Whether this side waits for answers or receipts. */
   get awaitsAnswers(): boolean {
-    return this.#asks.size > 0;
+    return this.#awaited > 0;
   }
 
-  /** Whether this side waits for an answer, or the peer for one of `onRequest`. */
+  get #awaited(): number {
+    return this.#asks.size + this.#receipts.size;
+  }
+
+  /** Whether this side waits for the peer, or the peer for `onRequest`. */
   get isBusy(): boolean {
     return this.awaitsAnswers || this.#handlings.size > 0;
   }
@@ -80,7 +86,7 @@ export class Exchange {
   /** Whether no further request or receipt may be awaited. */
   get #isFull(): boolean {
     const { requestsMax } = this.#connection.context.limits;
-    return this.#asks.size + this.#receipts.size >= requestsMax;
+    return this.#awaited >= requestsMax;
   }
 
   /** Makes a request that belongs to this connection. @throws MooringError `too-many-requests`; or the reason of the signal */
@@ -96,21 +102,22 @@ export class Exchange {
   ask(ask: Ask): void {
     this.#asks.set(ask.id, ask);
     ask.whenOver = () => this.#withdraw(ask);
-    this.#answersAwaited();
     this.#send({ heading: headingText('ask', ask.id), payload: ask.payload, ask });
+    this.#answersAwaited();
   }
 
   /** Takes back a request that is given up. */
   #withdraw(ask: Ask): void {
     if (!this.#asks.delete(ask.id)) return;
-    this.#answersAwaited();
     const unsent = this.#unsent.findIndex((each) => each.ask === ask);
-    if (unsent === -1) this.#connection.side.write(headingText('drop', ask.id));
+    if (unsent === -1) this.#send({ heading: headingText('drop', ask.id) });
     else this.#unsent.splice(unsent, 1);
+    this.#answersAwaited();
   }
 
+  /** Last in each method, because messages that were held back may be delivered now. */
   #answersAwaited(): void {
-    this.#connection.intake.awaitAnswers(this.#asks.size);
+    this.#connection.intake.awaitAnswers(this.#awaited);
     this.#connection.side.answersAwaited();
   }
 
@@ -128,27 +135,36 @@ export class Exchange {
     const heading = headingText('receipt', number);
     // Until the peer has greeted, nobody can say that it reads too slowly.
     if (this.#send({ heading, payload }) || !this.#connection.side.isGreeted)
-      this.#receipts.set(number, settle);
+      this.#awaitReceipt(number, settle);
     else {
       this.#unsent.pop();
       settle('refused');
     }
   }
 
+  #awaitReceipt(number: number, settle: (receipt: Receipt) => void): void {
+    this.#receipts.set(number, settle);
+    this.#answersAwaited();
+  }
+
   /** Sends something now, or when the outbox accepts it. Returns whether it has left this object. */
   #send(unsent: Unsent): boolean {
+    const { heading, payload, ask } = unsent;
     const { side } = this.#connection;
-    const isSent =
-      this.#unsent.length === 0 && side.write(unsent.heading, unsent.payload) !== 'refused';
-    if (!isSent) this.#unsent.push(unsent);
+    const isSent = this.#unsent.length === 0 && side.write(heading, payload) !== 'refused';
+    // A request has a copy of its own.
+    if (!isSent) this.#unsent.push(ask ? unsent : { ...unsent, payload: ownCopy(payload) });
     return isSent;
   }
 
   /** The outbox accepts messages again. */
   flush(): void {
-    for (let [first] = this.#unsent; first; [first] = this.#unsent) {
-      if (this.#connection.side.write(first.heading, first.payload) === 'refused') return;
-      this.#unsent.shift();
+    // Taken out first, because a subscriber that learns of a full outbox may give up the next one.
+    for (let first = this.#unsent.shift(); first; first = this.#unsent.shift()) {
+      if (this.#connection.side.write(first.heading, first.payload) === 'refused') {
+        this.#unsent.unshift(first);
+        return;
+      }
       first.settle?.();
     }
   }
@@ -189,14 +205,19 @@ export class Exchange {
 
   /** The peer no longer waits for the answer to a request. */
   dropped(id: unknown): void {
+    const held = this.#held.get(id as string);
+    if (held !== undefined) held.isGivenUp = true;
+    this.#held.delete(id as string);
     for (const handling of [...this.#handlings]) if (handling.id === id) this.#abort(handling);
   }
 
   /** The peer has a message of this side. */
   received(number: unknown): void {
     const settle = this.#receipts.get(number as number);
+    if (settle === undefined) return;
     this.#receipts.delete(number as number);
-    settle?.('received');
+    settle('received');
+    this.#answersAwaited();
   }
 
   // Messages of the peer.
@@ -233,6 +254,16 @@ export class Exchange {
     this.#asks.delete(ask.id);
     settle();
     this.#answersAwaited();
+  }
+
+  /** A request is held back. Returns what delivers it, unless the peer has given it up by then. */
+  heldBack({ id }: Announced, deliver: () => unknown): () => unknown {
+    const held = this.#held.get(id) ?? { isGivenUp: false };
+    this.#held.set(id, held);
+    return () => {
+      this.#held.delete(id);
+      return held.isGivenUp ? undefined : deliver();
+    };
   }
 
   /** The message is a request. Returns a promise while the application works on it. */

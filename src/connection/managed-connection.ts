@@ -219,10 +219,11 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** A request, or the answer to one of this side, which nothing holds back. */
   #exchanged(announced: Announced, payload: Uint8Array, isBinary: boolean): unknown {
     const { exchange } = this;
-    if (announced.word === 're') return exchange?.answered(announced, payload, isBinary);
-    const deliver = () => exchange?.asked(announced, payload, isBinary);
+    if (exchange === null) return undefined;
+    if (announced.word === 're') return exchange.answered(announced, payload, isBinary);
+    const deliver = () => exchange.asked(announced, payload, isBinary);
     if (!this.side.holdsRequests) return deliver();
-    this.side.hold(deliver, payload.length);
+    this.side.hold(exchange.heldBack(announced, deliver), payload.length);
     return undefined;
   }
 

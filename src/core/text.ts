@@ -90,3 +90,13 @@ export function printAs<Instance extends object>(
     },
   });
 }
+
+/**
+ * Returns a text itself and a copy of bytes, because the application may overwrite its bytes while they wait. It does not use
+ * `slice`, which does not copy a `Buffer`.
+ */
+export function ownCopy<Payload extends string | Uint8Array | undefined>(
+  payload: Payload,
+): Payload | Uint8Array {
+  return payload instanceof Uint8Array ? new Uint8Array(payload) : payload;
+}

@@ -14,6 +14,7 @@ import {
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
 import { headingText, isHeading, takeHeading } from '../core/heading.ts';
+import { HELD_MESSAGE_BYTES } from '../core/limits.ts';
 import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { NodeTransport, type WebSocketFace } from '../transport/node-transport.ts';
@@ -95,7 +96,7 @@ export function inboundConnection(
 /** Messages that are held back. */
 interface Held {
   readonly messages: { readonly deliver: () => unknown; readonly bytes: number }[];
-  /** Of all of them, delivered or not. */
+  /** What all of them cost, delivered or not. */
   bytes: number;
 }
 
@@ -364,7 +365,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   hold(deliver: () => unknown, bytes: number): void {
     this.#held ??= { messages: [], bytes: 0 };
     this.#held.messages.push({ deliver, bytes });
-    this.#held.bytes += bytes;
+    this.#held.bytes += bytes + HELD_MESSAGE_BYTES;
     if (this.#held.bytes >= this.#host.context.limits.inFlightBytesMax)
       this.#connection.intake.pause('handlers');
   }

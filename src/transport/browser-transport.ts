@@ -7,7 +7,7 @@ import {
   type FailureDescription,
   type FailurePhase,
 } from '../core/failure.ts';
-import type { Limits } from '../core/limits.ts';
+import { HELD_MESSAGE_BYTES, type Limits } from '../core/limits.ts';
 import { byteLength, encoder } from '../core/text.ts';
 import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
 import type {
@@ -49,9 +49,6 @@ export type NativeWebSocketConstructor = new (url: string, protocols: string[]) 
 
 const OPEN = 1;
 const NO_FRAME = 1006;
-
-/** What a held message costs besides its bytes (236 measured in Node.js 20). */
-const HELD_MESSAGE_BYTES = 256;
 
 /**
  * The shortest and the longest time between two checks of a backlog, in milliseconds. Browsers delay shorter timers to

@@ -27,6 +27,9 @@ class End {
   readonly errors: string[] = [];
   readonly messages: string[] = [];
   awaited = 0;
+  /** User code that runs when the number of awaited answers changes, and when something is written. */
+  whenAwaited = (): void => {};
+  whenWritten = (): void => {};
   isOpen = true;
   /** How many writes the outbox accepts. */
   room = Number.POSITIVE_INFINITY;
@@ -50,6 +53,7 @@ class End {
       intake: {
         awaitAnswers: (count: number) => {
           this.awaited = count;
+          this.whenAwaited();
         },
         track: (work: unknown) => void this.work.push(work),
       },
@@ -60,6 +64,7 @@ class End {
           if (!this.isOpen || this.room === 0) return 'refused';
           this.room -= 1;
           this.written.push(heading, ...(payload === undefined ? [] : [payload]));
+          this.whenWritten();
           return 'sent';
         },
       },
@@ -96,8 +101,8 @@ class End {
     else this.work.push(this.exchange.asked(announced, payload, false));
   }
 
-  request(message: unknown, timeoutMs = 1_000): Promise<unknown> {
-    return this.exchange.request(JSON.stringify(message), { timeoutMs });
+  request(message: unknown, timeoutMs = 1_000, signal?: AbortSignal): Promise<unknown> {
+    return this.exchange.request(JSON.stringify(message), { timeoutMs, signal });
   }
 
   close(): void {
@@ -147,7 +152,11 @@ describe('an exchange with a hostile peer', () => {
       fc.asyncProperty(fc.array(hostile, { maxLength: 30 }), async (texts) => {
         const end = new End();
         const asked = [1, 2, 3].map((each) => end.request(each).catch((error) => error.code));
-        const receipt = end.exchange.sendForReceipt('"x"');
+        let receipts = 1;
+        const receipt = end.exchange.sendForReceipt('"x"').then((result) => {
+          receipts -= 1;
+          return result;
+        });
         const ids = end.written.flatMap((text) => {
           const heading = text.startsWith('\u0001') ? readHeading(bytes(text)) : null;
           return heading?.[0] === 'ask' ? [String(heading[1])] : [];
@@ -156,7 +165,8 @@ describe('an exchange with a hostile peer', () => {
         for (const [index, text] of texts.entries())
           end.take(text.replace('"a"', JSON.stringify(ids[index % ids.length])));
         end.clock.advance(1_500);
-        assert.equal(end.awaited, 0);
+        await null;
+        assert.equal(end.awaited, receipts);
         end.close();
         assert.equal((await Promise.all(asked)).length, 3);
         assert.ok(['received', 'lost'].includes(await receipt));
@@ -321,6 +331,36 @@ describe('two exchanges', () => {
     await null;
     assert.equal(settled, 2);
     assert.deepEqual(end.written, [headingText('re', 'a1'), '"x"', headingText('got', 1)]);
+  });
+
+  it('send all that waits, although a subscriber gives up what leaves just now', async () => {
+    const end = new End();
+    end.room = 0;
+    const controller = new AbortController();
+    const given = end.request('given up', 1_000, controller.signal);
+    end.take(headingText('ask', 'a1'));
+    end.take('"x"');
+    end.room = Number.POSITIVE_INFINITY;
+    end.whenWritten = () => controller.abort();
+    end.exchange.flush();
+    await assert.rejects(given, { name: 'AbortError' });
+    const words = end.written
+      .filter((text) => text.startsWith('\u0001'))
+      .map((text) => readHeading(bytes(text))?.[0]);
+    assert.deepEqual(words, ['ask', 're', 'drop']);
+  });
+
+  it('send a request before messages that were held back are delivered', async () => {
+    const end = new End();
+    const controller = new AbortController();
+    end.whenAwaited = () => controller.abort();
+    await assert.rejects(end.request('x', 1_000, controller.signal), { name: 'AbortError' });
+    const [ask, message, drop] = end.written;
+    assert.equal(message, '"x"');
+    assert.deepEqual(
+      [ask, drop].map((text = '') => readHeading(bytes(text))?.[0]),
+      ['ask', 'drop'],
+    );
   });
 });
 

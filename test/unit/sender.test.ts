@@ -44,6 +44,7 @@ function bench({ room = 0, queueMax = 10, ...more }: Partial<Bench> = {}) {
       return connection.isThere ? (outbox as unknown as OutboundOutbox) : null;
     },
     exchange: undefined,
+    isReadingPaused: false,
   };
   const charts = new ChartSystem({ actorHost: null, areEager: false }, clock);
   const streams = new ClientStreams<unknown>(idle, null);
