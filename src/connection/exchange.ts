@@ -234,8 +234,21 @@ export class Exchange {
     return null;
   }
 
+  /** A request, or the answer to one of this side, which nothing holds back. */
+  arrived(announced: Announced, payload: Uint8Array, isBinary: boolean): unknown {
+    if (announced.word === 're') {
+      this.#answered(announced, payload, isBinary);
+      return undefined;
+    }
+    const { side } = this.#connection;
+    const deliver = () => this.#asked(announced, payload, isBinary);
+    if (!side.holdsRequests) return deliver();
+    side.hold(this.#heldBack(announced, deliver), payload.length);
+    return undefined;
+  }
+
   /** The message is an answer. */
-  answered({ id }: Announced, payload: Uint8Array, isBinary: boolean): void {
+  #answered({ id }: Announced, payload: Uint8Array, isBinary: boolean): void {
     const ask = this.#asks.get(id as string);
     if (ask === undefined) return;
     try {
@@ -257,7 +270,7 @@ export class Exchange {
   }
 
   /** A request is held back. Returns what delivers it, unless the peer has given it up by then. */
-  heldBack({ id }: Announced, deliver: () => unknown): () => unknown {
+  #heldBack({ id }: Announced, deliver: () => unknown): () => unknown {
     const held = this.#held.get(id) ?? { isGivenUp: false };
     this.#held.set(id, held);
     return () => {
@@ -267,7 +280,7 @@ export class Exchange {
   }
 
   /** The message is a request. Returns a promise while the application works on it. */
-  asked({ id }: Announced, payload: Uint8Array, isBinary: boolean): unknown {
+  #asked({ id }: Announced, payload: Uint8Array, isBinary: boolean): unknown {
     const { handlers, contracts } = this.#host;
     if (!handlers.handlesRequests) {
       this.#answer(['no', id, 'unhandled', 'this peer has no onRequest']);

@@ -23,7 +23,7 @@ import type { ConnectionCore, ConnectionSide, Target } from './connection-core.t
 import type { ConnectionHost, ConnectionReport } from './connection-host.ts';
 import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
-import { type Announced, Exchange } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
@@ -210,20 +210,9 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
     if (this.side.takeOwn(payload, isBinary)) return undefined;
     const announced = this.#exchange?.take() ?? null;
-    if (announced !== null) return this.#exchanged(announced, payload, isBinary);
+    if (announced !== null) return this.#exchange?.arrived(announced, payload, isBinary);
     if (!this.side.holdsMessages) return this.#deliver(payload, isBinary);
     this.side.hold(() => this.#deliver(payload, isBinary), payload.length);
-    return undefined;
-  }
-
-  /** A request, or the answer to one of this side, which nothing holds back. */
-  #exchanged(announced: Announced, payload: Uint8Array, isBinary: boolean): unknown {
-    const { exchange } = this;
-    if (exchange === null) return undefined;
-    if (announced.word === 're') return exchange.answered(announced, payload, isBinary);
-    const deliver = () => exchange.asked(announced, payload, isBinary);
-    if (!this.side.holdsRequests) return deliver();
-    this.side.hold(exchange.heldBack(announced, deliver), payload.length);
     return undefined;
   }
 

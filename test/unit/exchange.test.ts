@@ -59,6 +59,7 @@ class End {
       },
       side: {
         isGreeted: true,
+        holdsRequests: false,
         answersAwaited() {},
         write: (heading: string, payload?: string) => {
           if (!this.isOpen || this.room === 0) return 'refused';
@@ -97,8 +98,7 @@ class End {
   #deliver(payload: Uint8Array, text: string): void {
     const announced = this.exchange.take();
     if (announced === null) this.messages.push(text);
-    else if (announced.word === 're') this.exchange.answered(announced, payload, false);
-    else this.work.push(this.exchange.asked(announced, payload, false));
+    else this.work.push(this.exchange.arrived(announced, payload, false));
   }
 
   request(message: unknown, timeoutMs = 1_000, signal?: AbortSignal): Promise<unknown> {
