@@ -5,7 +5,7 @@ import { shortName } from '../../../core/short-name.ts';
 import type { ResolvedNatsBusOptions } from '../options.ts';
 import { subjectOf } from '../subject.ts';
 import { Anchor } from './anchor.ts';
-import type { JetStream, StreamInfo } from './jet-stream.ts';
+import { isFull, type JetStream, type StreamInfo } from './jet-stream.ts';
 import { headersOf, type KeptMessage, keptIn, nameOf } from './kept-message.ts';
 import { pause } from './pause.ts';
 
@@ -113,18 +113,24 @@ export class Fence {
   }
 
   /**
-   * Repeats the newest fence, right after a check.
+   * Repeats the newest fence, right after a check. Returns why not, if there is no room for it: what the stream has can be read.
    *
-   * @throws Error if the server does not keep it
+   * @throws Error if the server does not answer
    */
-  async repeat(stream: JetStream): Promise<void> {
-    if (this.#known === null) return;
+  async repeat(stream: JetStream): Promise<Error | null> {
+    if (this.#known === null) return null;
     const { incarnation, over, seq: last } = this.#known.mark;
-    const mark = await this.#keep(stream, { incarnation, over }, last);
-    // Otherwise, another process has just repeated it.
-    if (mark === null) return;
-    this.#known = { ...this.#known, mark };
-    this.anchor.saw(mark.seq, mark.name);
+    try {
+      const mark = await this.#keep(stream, { incarnation, over }, last);
+      // Otherwise, another process has just repeated it.
+      if (mark === null) return null;
+      this.#known = { ...this.#known, mark };
+      this.anchor.saw(mark.seq, mark.name);
+      return null;
+    } catch (thrown) {
+      if (isFull(thrown)) return thrown;
+      throw thrown;
+    }
   }
 
   /**

@@ -27,6 +27,8 @@ const NO_STREAM = 10_059;
 const NO_MESSAGE = 10_037;
 const NAME_IN_USE = 10_058;
 const WRONG_LAST_SEQUENCES = [10_071, 10_164];
+/** The account, the server or the stream has no room. */
+const NO_ROOM = [10_002, 10_023, 10_077];
 
 /** Statuses of a message that has no payload. */
 const NOT_FOUND = 404;
@@ -250,6 +252,11 @@ export class JetStream {
       throw noAnswer(subject, cause);
     }
   }
+}
+
+/** Whether a leader has refused a message because there is no room for it. */
+export function isFull(thrown: unknown): thrown is Error {
+  return thrown instanceof RefusedError && NO_ROOM.includes(thrown.errCode);
 }
 
 /** Turns one refusal into `null`. */

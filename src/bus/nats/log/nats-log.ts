@@ -239,10 +239,12 @@ export class NatsLog implements BusLog, AppenderHost {
     this.#compare(info);
     const isNew = await this.#fence.check(stream, info);
     if (this.#session !== session) return null;
+    // A leader that has lost its majority keeps no fence, so what it says is not believed.
+    const problem = isRepeated && !isNew ? await this.#fence.repeat(stream) : null;
+    if (this.#session !== session) return null;
     this.#checked(session, info);
-    // A stream that is full takes no fence, but what it has can be read.
-    if (isRepeated && !isNew) await this.#fence.repeat(stream);
-    return this.#session === session ? info : null;
+    if (problem !== null) throw problem;
+    return info;
   }
 
   #checked(session: Session, info: StreamInfo): void {
