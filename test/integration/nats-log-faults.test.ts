@@ -9,6 +9,7 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { JetStream } from '../../src/bus/nats/log/jet-stream.ts';
 import { resolveNatsBusOptions } from '../../src/bus/nats/options.ts';
+import type { Place } from '../../src/core/bus-log.ts';
 import { systemClock } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
@@ -169,6 +170,28 @@ describe('a stream that is not as it should be', { timeout: 60_000 }, () => {
     const one = await joinService({ name });
     await until(() => one.errors.length > 1, 'it is told');
     assert.match(messagesOf(one)[0] ?? '', /not as natsBus would set it up: subjects is .*orders/);
+  });
+
+  it('and gets more room has not got back what was pushed out, or was purged', async () => {
+    const name = nameOfService();
+    await setUp(name, { max_msgs_per_subject: 5 });
+    const one = await joinService({ name });
+    const nats = await outsider();
+    const ask = (operation: string, body: object) =>
+      nats.request(`$JS.API.STREAM.${operation}.${name}`, JSON.stringify(body));
+    const places = [];
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      places.push((await append(one, 'room', id)).place);
+    const [a, b, , d] = places as [Place, Place, Place, Place];
+    const { config } = (await nats.request(`$JS.API.STREAM.INFO.${name}`)).json<{
+      config: object;
+    }>();
+    await ask('UPDATE', { ...config, max_msgs_per_subject: 100 });
+    const expired = { isWhole: false, cause: 'expired' };
+    for (const place of [a, b]) assert.deepEqual(await one.log.read('room', place, 10), expired);
+    assert.deepEqual(await readTexts(one, 'room', d), ['e', 'f', 'g', 'h']);
+    await ask('PURGE', { filter: `${name}.1.in.room`, keep: 2 });
+    assert.deepEqual(await one.log.read('room', d, 10), expired);
   });
 
   it('and keeps no messages is refused', async () => {

@@ -116,7 +116,7 @@ async function standingOf(source: Source, after: Place): Promise<Standing> {
   const info = await reachingTo(source, after.offset);
   if (after.offset > info.state.last_seq) return 'reset';
   // A leader that was behind may have the message now.
-  return (await standingOfNamed(source, after)) ?? standingOfNumber(source, after.offset, info);
+  return (await standingOfNamed(source, after)) ?? standingOfNumber(source, after, info);
 }
 
 /** Returns `null` if the place names no message, or one that the leader does not have. */
@@ -129,13 +129,16 @@ async function standingOfNamed(source: Source, { offset, tag }: Place): Promise<
 
 async function standingOfNumber(
   { stream, subject }: Source,
-  offset: number,
+  { offset, tag }: Place,
   { config, state }: StreamInfo,
 ): Promise<Standing> {
   // Nothing after it has expired, and nothing was pushed out by newer messages of the topic.
   const { [subject]: count = 0 } = state.subjects ?? {};
   const cap = config.max_msgs_per_subject;
-  if (state.first_seq <= offset + 1 && (cap <= 0 || count < cap)) return 'whole';
+  const isFull = cap > 0 && count >= cap;
+  // Otherwise, its message was removed by hand, or was pushed out before the stream got more room for its topic.
+  const hasOnlyExpired = tag === '' || state.first_seq > offset;
+  if (state.first_seq <= offset + 1 && hasOnlyExpired && !isFull) return 'whole';
   // A later one would outlive the newest.
   const newest = await stream.message({ last_by_subj: subject });
   return newest !== null && newest.seq <= offset ? 'whole' : 'expired';
