@@ -87,8 +87,9 @@ export class Fence {
   /** Hears a fence. Returns whether it only repeats the one that is known. */
   heard(message: Msg): boolean {
     const kept = keptIn(message);
-    // The first check is under way and finds it.
-    if (kept === null || this.#known === null) return true;
+    if (kept === null) return true;
+    // The first check is under way, and may just have asked.
+    if (this.#known === null) return false;
     const mark = markOf(kept);
     const { mark: newest } = this.#known;
     if (mark.name === newest.name) return true;
@@ -117,15 +118,17 @@ export class Fence {
    *
    * @throws Error if the server does not answer
    */
-  async repeat(stream: JetStream): Promise<Error | null> {
+  async repeat(stream: JetStream, info: StreamInfo): Promise<Error | null> {
     if (this.#known === null) return null;
     const { incarnation, over, seq: last } = this.#known.mark;
     try {
       const mark = await this.#keep(stream, { incarnation, over }, last);
-      // Otherwise, another process has just repeated it.
-      if (mark === null) return null;
-      this.#known = { ...this.#known, mark };
-      this.anchor.saw(mark.seq, mark.name);
+      // Another process was quicker. It has repeated the fence, or has found messages missing.
+      if (mark === null) await this.check(stream, info);
+      else {
+        this.#known = { ...this.#known, mark };
+        this.anchor.saw(mark.seq, mark.name);
+      }
       return null;
     } catch (thrown) {
       if (isFull(thrown)) return thrown;

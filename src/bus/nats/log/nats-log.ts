@@ -240,7 +240,7 @@ export class NatsLog implements BusLog, AppenderHost {
     const isNew = await this.#fence.check(stream, info);
     if (this.#session !== session) return null;
     // A leader that has lost its majority keeps no fence, so what it says is not believed.
-    const problem = isRepeated && !isNew ? await this.#fence.repeat(stream) : null;
+    const problem = isRepeated && !isNew ? await this.#fence.repeat(stream, info) : null;
     if (this.#session !== session) return null;
     this.#checked(session, info);
     if (problem !== null) throw problem;
