@@ -32,6 +32,8 @@ export class OfflineQueue {
   #waiting: (Waiting | undefined)[] = [];
   #taken = 0;
   #bytes = 0;
+  /** Those with headings, which may be given up. Some may have left already. */
+  readonly #headed = new WeakMap<Headed, Waiting>();
   /** No message expires earlier, so most calls of `purge` need not look at the messages. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
 
@@ -46,6 +48,7 @@ export class OfflineQueue {
 
   /** Adds a message that is not larger than the queue may be. */
   push(waiting: Waiting): void {
+    this.#note(waiting);
     this.#waiting.push(waiting);
     this.#bytes += waiting.bytes;
     this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
@@ -54,6 +57,7 @@ export class OfflineQueue {
 
   /** Puts back the first message, which could not be sent. */
   putBack(first: Waiting): void {
+    this.#note(first);
     if (this.#taken === 0) this.#waiting.unshift(first);
     else {
       this.#taken -= 1;
@@ -64,9 +68,18 @@ export class OfflineQueue {
     this.#dropOldest();
   }
 
+  #note(waiting: Waiting): void {
+    if (waiting.headed !== undefined) this.#headed.set(waiting.headed, waiting);
+  }
+
   /** Removes a message that is given up. */
   remove(headed: Headed): void {
-    this.#reset(this.#all().filter((each) => each.headed !== headed));
+    const removed = this.#headed.get(headed);
+    const index = this.#waiting.indexOf(removed);
+    if (removed === undefined || index === -1) return;
+    // In place, because a signal may give up many at once.
+    this.#waiting.splice(index, 1);
+    this.#bytes -= removed.bytes;
   }
 
   #dropOldest(): void {

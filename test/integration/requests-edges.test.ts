@@ -217,6 +217,29 @@ describe('a request that is given up', () => {
   });
 });
 
+describe('many requests that one signal gives up in a full queue', () => {
+  it('leave it at once, and the messages between them stay', async () => {
+    const client = createClient('ws://127.0.0.1:9/', quick);
+    stops.add(() => client.close());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const given: Promise<unknown>[] = [];
+    for (let index = 0; index < 9_000; index += 1) {
+      client.send(index);
+      if (index % 9 === 0) given.push(client.request(index, { signal, timeoutMs: 60_000 }));
+    }
+    assert.equal(client.queuedMessages, 10_000);
+    const before = process.cpuUsage();
+    controller.abort();
+    const { user } = process.cpuUsage(before);
+    assert.equal(client.queuedMessages, 9_000);
+    const results = await Promise.allSettled(given);
+    assert.ok(results.every(({ status }) => status === 'rejected'));
+    // 20 ms measured, and 3,500 ms with a copy of the queue for each.
+    assert.ok(user < 500_000, `${user} µs`);
+  });
+});
+
 describe('a server that never greets', () => {
   const heartbeat = { intervalMs: 60_000, graceMs: 300 };
 
