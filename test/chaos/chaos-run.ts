@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer, type NatsServerProgram } from '../../docs/examples/lobby/nats-server.ts';
@@ -16,6 +16,8 @@ const TOPICS_OF_CLIENT = 3;
 
 /** The time between two messages of a node, in milliseconds. */
 const EVERY_MS = 14;
+
+const OLD_DISK_EVERY_MS = 60_000;
 
 /** How long clients may take to get everything at the end. */
 const SETTLE_MS = 40_000;
@@ -98,18 +100,20 @@ export class ChaosRun {
     return (up[Math.floor(Math.random() * up.length)] ?? this.#nodes[0])?.port ?? 0;
   }
 
-  /** Lets something fail, again and again. Halfway, the engine gets an older disk. */
+  /** Lets something fail, again and again. Halfway, and each minute of a long run, the engine gets an older disk. */
   async #disturb(): Promise<void> {
-    const endsAt = performance.now() + this.#plan.seconds * 1_000;
-    const half = endsAt - (this.#plan.seconds * 1_000) / 2;
+    const runMs = this.#plan.seconds * 1_000;
+    const periodMs = Math.min(runMs / 2, OLD_DISK_EVERY_MS);
+    const startedAt = performance.now();
+    let periods = 1;
     await this.#stopEngine();
-    let hasOldDisk = false;
-    while (performance.now() < endsAt) {
+    while (performance.now() < startedAt + runMs) {
       await wait(this.#between(200, 900));
-      if (hasOldDisk || performance.now() < half) await this.#strike();
+      if (!this.#hasCopy || performance.now() < startedAt + periods * periodMs)
+        await this.#strike();
       else {
         await this.#restoreDisk();
-        hasOldDisk = true;
+        periods += 1;
       }
     }
     this.#isOver = true;
@@ -172,7 +176,8 @@ export class ChaosRun {
     this.#plan.say('the engine gets an older disk');
     await this.#engine.kill();
     await rm(this.#disk, { recursive: true });
-    await cp(this.#copy, this.#disk, { recursive: true });
+    await rename(this.#copy, this.#disk);
+    this.#hasCopy = false;
     await this.#engine.restart();
   }
 

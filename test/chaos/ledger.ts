@@ -2,7 +2,7 @@ import { parsePlace } from '../../src/bus/place.ts';
 import type { Recovery } from '../../src/client/index.ts';
 import type { Place } from '../../src/core/bus-log.ts';
 
-/** A message that its `append` has said to be kept. */
+/** A message at the place where it is kept. Many clients get the same one, so in long runs it must be one object. */
 interface Kept {
   readonly id: string;
   readonly place: Place;
@@ -11,7 +11,7 @@ interface Kept {
 /** What a client got from where it was told that it is, until it was told otherwise. */
 interface Run {
   readonly start: Place;
-  readonly got: { readonly id: string; readonly place: Place }[];
+  readonly got: Kept[];
 }
 
 /** The account of a whole run of chaos. */
@@ -25,10 +25,27 @@ export interface Verdict {
   readonly told: number;
 }
 
+/** All messages of one topic, by id and position. */
+class Messages {
+  readonly #known = new Map<string, Kept>();
+
+  at(id: string, position: string | undefined): Kept {
+    const key = `${id} ${position}`;
+    const known = this.#known.get(key) ?? { id, place: placeOf(position) };
+    this.#known.set(key, known);
+    return known;
+  }
+}
+
 /** What one client got of one topic. */
 export class Account {
   readonly runs: Run[] = [];
   told = 0;
+  readonly #messages: Messages;
+
+  constructor(messages: Messages) {
+    this.#messages = messages;
+  }
 
   recovered({ recovered, cause }: Recovery, position: string | undefined): void {
     if (recovered) return;
@@ -37,7 +54,7 @@ export class Account {
   }
 
   got(id: string, position: string | undefined): void {
-    this.runs.at(-1)?.got.push({ id, place: placeOf(position) });
+    this.runs.at(-1)?.got.push(this.#messages.at(id, position));
   }
 
   /** Whether it has got everything up to a message. */
@@ -52,6 +69,7 @@ export class Ledger {
   /** By topic and id. The first report of an id counts: later ones are duplicates. */
   readonly #kept = new Map<string, Map<string, Kept>>();
   readonly #accounts = new Map<string, Account[]>();
+  readonly #messages = new Map<string, Messages>();
   /** The newest message of each topic. */
   readonly #last = new Map<string, Place>();
 
@@ -59,18 +77,25 @@ export class Ledger {
     const ofTopic = this.#kept.get(topic) ?? new Map<string, Kept>();
     this.#kept.set(topic, ofTopic);
     if (ofTopic.has(id)) return;
-    const place = placeOf(position);
-    ofTopic.set(id, { id, place });
+    const message = this.#messagesOf(topic).at(id, position);
+    ofTopic.set(id, message);
+    const { place } = message;
     const last = this.#last.get(topic);
     if (last?.log !== place.log || last.offset < place.offset) this.#last.set(topic, place);
   }
 
   open(topic: string): Account {
-    const account = new Account();
+    const account = new Account(this.#messagesOf(topic));
     const ofTopic = this.#accounts.get(topic) ?? [];
     this.#accounts.set(topic, ofTopic);
     ofTopic.push(account);
     return account;
+  }
+
+  #messagesOf(topic: string): Messages {
+    const messages = this.#messages.get(topic) ?? new Messages();
+    this.#messages.set(topic, messages);
+    return messages;
   }
 
   get size(): number {
