@@ -64,8 +64,8 @@ const METHOD = [
   'Every server is warmed up first, so the figures are those of compiled code.',
   'A loop runs on every core before each round. If it waits for a core or takes longer than before, or if the ' +
     'rounds of the peer differ too much, the machine was busy. The row then has no figure.',
-  'Clients are plain sockets that complete the handshake, count messages and answer pings. In `storm` ' +
-    'and `dialed-heap`, the clients themselves are compared. Everything runs over the loopback interface ' +
+  'Clients are plain sockets that complete the handshake, count messages and answer pings. In `storm`, ' +
+    '`dialed-heap`, `resume` and `node-kill`, they are those of the libraries. Everything runs over the loopback interface ' +
     'of one machine, and its kernel time is part of every figure.',
   'Mooring runs with its defaults. Only the limits on connections and on messages per second are raised, ' +
     'because clients in a closed loop on loopback would reach them.',
