@@ -159,6 +159,8 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
 
   /** The bus has lost its past. */
   rewritten(): void {
+    // Members may have read before it has begun.
+    this.forgetRead();
     this.#chart.send('history.rewritten');
   }
 

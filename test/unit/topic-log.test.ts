@@ -347,6 +347,24 @@ describe('a topic log', () => {
     }
   });
 
+  it('does not keep what members have read of another past before it has begun', async () => {
+    let isThere = false;
+    const upTo = { ...start, log: 'b' };
+    const { topic, reports, pass } = await stage(() => ({
+      tail: async () => {
+        if (isThere) return { newest: null, upTo };
+        throw new Error('the bus does not answer');
+      },
+      read: async () => ({ isWhole: true, entries: isThere ? [] : [entry(1)], hasMore: false }),
+    }));
+    await topic.read(start, 5);
+    topic.rewritten();
+    isThere = true;
+    await pass(1_000);
+    assert.equal(reports[0], 'following 0');
+    assert.equal(topic.held(start, 5), null);
+  });
+
   it('finds the last entry by itself when it was not heard', async () => {
     const { reports, pass, append } = await stage((log) => ({
       follow: (topic) => log.follow(topic, () => {}),
