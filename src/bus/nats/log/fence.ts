@@ -100,40 +100,19 @@ export class Fence {
   }
 
   /**
-   * Finds out what the log is called now. Returns whether that took a new fence.
+   * Finds out what the log is called now. Returns why the newest fence was not repeated, if there is no room for that: what the
+   * stream has can be read.
    *
+   * @param isRepeated - whether the newest fence is repeated.
    * @throws Error if the server does not answer
    */
-  async check(stream: JetStream, info: StreamInfo): Promise<boolean> {
+  async check(stream: JetStream, info: StreamInfo, isRepeated: boolean): Promise<Error | null> {
     const isBroken = this.isKnown(info) && (await this.#isBroken(stream, info));
-    const { mark, isNew } = await this.#newest(stream, (found) =>
+    const { mark, problem } = await this.#newest(stream, isRepeated, (found) =>
       this.#successor(info, found, isBroken),
     );
     this.#adopt(info, mark, isBroken);
-    return isNew;
-  }
-
-  /**
-   * Repeats the newest fence, right after a check. Returns why not, if there is no room for it: what the stream has can be read.
-   *
-   * @throws Error if the server does not answer
-   */
-  async repeat(stream: JetStream, info: StreamInfo): Promise<Error | null> {
-    if (this.#known === null) return null;
-    const { incarnation, over, seq: last } = this.#known.mark;
-    try {
-      const mark = await this.#keep(stream, { incarnation, over }, last);
-      // Another process was quicker. It has repeated the fence, or has found messages missing.
-      if (mark === null) await this.check(stream, info);
-      else {
-        this.#known = { ...this.#known, mark };
-        this.anchor.saw(mark.seq, mark.name);
-      }
-      return null;
-    } catch (thrown) {
-      if (isFull(thrown)) return thrown;
-      throw thrown;
-    }
+    return problem;
   }
 
   /**
@@ -143,16 +122,20 @@ export class Fence {
    */
   async #newest(
     stream: JetStream,
+    isRepeated: boolean,
     successor: (found: FenceMark | null) => Naming,
-  ): Promise<{ mark: FenceMark; isNew: boolean }> {
+  ): Promise<{ mark: FenceMark; problem: Error | null }> {
+    let mustRepeat = isRepeated;
     for (let attempt = 1; attempt <= FENCES_MAX; attempt += 1) {
       const newest = await stream.message({ last_by_subj: this.#subject });
       const found = newest && markOf(newest);
       const next = successor(found);
-      if (found !== null && found.incarnation === next.incarnation)
-        return { mark: found, isNew: false };
-      const mark = await this.#keep(stream, next, found?.seq ?? 0);
-      if (mark !== null) return { mark, isNew: true };
+      const same = found?.incarnation === next.incarnation ? found : null;
+      if (same !== null && !mustRepeat) return { mark: same, problem: null };
+      mustRepeat = false;
+      const mark = await this.#keep(stream, next, found?.seq ?? 0).catch(fullOrThrow);
+      if (mark instanceof Error) return { mark: orThrow(same, mark), problem: mark };
+      if (mark !== null) return { mark, problem: null };
     }
     throw new Error('too many processes append fences');
   }
@@ -228,6 +211,16 @@ export class Fence {
     }
     return false;
   }
+}
+
+function fullOrThrow(thrown: unknown): Error {
+  if (isFull(thrown)) return thrown;
+  throw thrown;
+}
+
+function orThrow(mark: FenceMark | null, problem: Error): FenceMark {
+  if (mark === null) throw problem;
+  return mark;
 }
 
 function newName(): string {

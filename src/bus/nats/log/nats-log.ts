@@ -237,10 +237,8 @@ export class NatsLog implements BusLog, AppenderHost {
     const info = await setUpStream(stream, streamConfig(this.#options));
     if (this.#session !== session) return null;
     this.#compare(info);
-    const isNew = await this.#fence.check(stream, info);
-    if (this.#session !== session) return null;
     // A leader that has lost its majority keeps no fence, so what it says is not believed.
-    const problem = isRepeated && !isNew ? await this.#fence.repeat(stream, info) : null;
+    const problem = await this.#fence.check(stream, info, isRepeated);
     if (this.#session !== session) return null;
     this.#checked(session, info);
     if (problem !== null) throw problem;
