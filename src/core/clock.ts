@@ -61,7 +61,7 @@ export function holdProcess(): () => void {
   return () => clearInterval(timer);
 }
 
-/** Parses an HTTP date into milliseconds since 1970; `NaN` if the text is not a date. */
+/** Parses a date of HTTP or of RFC 3339 into milliseconds since 1970; `NaN` if the text is not a date. */
 export function wallTimeOf(text: string): number {
   return Date.parse(text);
 }

@@ -1,5 +1,6 @@
 import { type Msg, type MsgHdrs, MsgHdrsImpl } from '@nats-io/transport-node';
 import type { Entry } from '../../../core/bus-log.ts';
+import { wallTimeOf } from '../../../core/clock.ts';
 import { tagOf } from '../../place.ts';
 
 /** Marks a payload that is not text. Text has no such header, because each one costs time. */
@@ -74,7 +75,7 @@ export function keptIn({ headers, data }: Msg): KeptMessage | null {
 /** Reads a message that the leader has answered. */
 export function keptOf(stored: StoredMessage): LeaderMessage {
   const { seq, subject, time, hdrs = '', data = '' } = stored;
-  const keptAtMs = Date.parse(time);
+  const keptAtMs = wallTimeOf(time);
   const headers = MsgHdrsImpl.decode(Buffer.from(hdrs, 'base64'));
   const isBinary = headers.get(TYPE) === BINARY;
   const payload = Buffer.from(data, 'base64');

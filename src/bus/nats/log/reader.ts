@@ -1,5 +1,5 @@
 import type { Page, Place, Tail } from '../../../core/bus-log.ts';
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, wallTimeOf } from '../../../core/clock.ts';
 import type { Batch, JetStream, StreamInfo } from './jet-stream.ts';
 import { entryOf, type KeptMessage, tagIn } from './kept-message.ts';
 import { pause } from './pause.ts';
@@ -93,7 +93,7 @@ async function isAtEdge({ stream, subject, info, ask }: Source, seq: number): Pr
   const first = await stream.message({ seq, next_by_subj: subject });
   if (first === null) return false;
   const { state } = await ask();
-  return !(first.keptAtMs - Date.parse(state.first_ts) >= EDGE_MS);
+  return !(first.keptAtMs - wallTimeOf(state.first_ts) >= EDGE_MS);
 }
 
 /**
