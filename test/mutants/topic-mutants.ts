@@ -123,8 +123,8 @@ export const topicMutants: readonly Mutant[] = [
     name: 'endless requests',
     fault: 'Any number of requests may wait for answers on one connection.',
     file: exchange,
-    from: 'return this.#asks.size + this.#receipts.size >= requestsMax;',
-    to: 'return this.#asks.size + this.#receipts.size > 10 * requestsMax;',
+    from: 'return this.#awaited >= requestsMax;',
+    to: 'return this.#awaited > 10 * requestsMax;',
   },
   {
     name: 'answer after drop',
@@ -144,7 +144,7 @@ export const topicMutants: readonly Mutant[] = [
     name: 'receipt lost',
     fault: 'A receipt that had to wait for the outbox is never given.',
     file: exchange,
-    from: 'if (!isSent) this.#unsent.push(unsent);',
-    to: 'if (!isSent && unsent.ask) this.#unsent.push(unsent);',
+    from: 'if (!isSent) this.#unsent.push(',
+    to: 'if (!isSent && ask) this.#unsent.push(',
   },
 ];
