@@ -1,5 +1,5 @@
 import { headingText } from '../core/heading.ts';
-import { type Recovery, type RecoveryCause, recoveryCauses } from '../core/recovery.ts';
+import { type Recovery, recoveryCauses, recoveryOf } from '../core/recovery.ts';
 
 /** How many positions a client keeps; the oldest are forgotten. */
 const POSITIONS_MAX = 2_000;
@@ -73,7 +73,7 @@ export function waypointOf([
   if (typeof topic !== 'string' || typeof position !== 'string') return null;
   if (position.length > POSITION_MAX) return null;
   if (recovered === undefined) return { topic, position };
-  if (typeof recovered !== 'boolean' || !recoveryCauses.includes(cause as RecoveryCause))
-    return null;
-  return { topic, position, recovery: { topic, recovered, cause: cause as RecoveryCause } };
+  const known = recoveryCauses.find((each) => each === cause);
+  if (known === undefined || recovered !== (known === 'resumed')) return null;
+  return { topic, position, recovery: recoveryOf(topic, known) };
 }

@@ -61,6 +61,8 @@ describe('waypointOf', () => {
       ['a', 'p', 1, 'resumed'],
       ['a', 'p', true],
       ['a', 'p', true, 'later'],
+      ['a', 'p', true, 'reset'],
+      ['a', 'p', false, 'resumed'],
       ['a', 'p', null, null],
       ['a', 'p'.repeat(65)],
     ])

@@ -1,6 +1,6 @@
 import { placeOf } from '../../bus/place.ts';
 import type { Page, Place } from '../../core/bus-log.ts';
-import type { RecoveryCause } from '../../core/recovery.ts';
+import { type RecoveryCause, recoveryOf } from '../../core/recovery.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
 import { type EntryFrames, onFrame } from './entry-frames.ts';
 
@@ -199,7 +199,7 @@ export class Follower {
     const { side } = this.connection;
     const cause = this.#news;
     if (cause !== null && side.isMooring) {
-      const recovery = { topic: this.#topic.name, recovered: cause === 'resumed', cause };
+      const recovery = recoveryOf(this.#topic.name, cause);
       const result = side.outbox?.publish(onFrame(recovery, place)) ?? 'refused';
       if (result === 'refused') return false;
     }
