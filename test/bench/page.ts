@@ -89,7 +89,8 @@ function summary(rows: readonly BenchRow[]): string {
   return (
     `${held} of ${targets.length} targets hold. Smaller is better in every row. µs and ms/s are CPU time of the server, ` +
     'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `churn`, `storm-pause`, ' +
-    '`storm-open` and `bus-pause` show elapsed time instead. A row without a target is only a comparison.'
+    '`storm-open`, `bus-pause`, `append`, `sleepers` and `resume` show elapsed time instead. `sleepers-engine` is CPU of the ' +
+    'nats-server. A row without a target is only a comparison.'
   );
 }
 
