@@ -35,6 +35,7 @@ export class ChaosNode {
   #port = 0;
   #pending: number | null = null;
   #isFrozen = false;
+  #hasKept = false;
 
   constructor(start: NodeStart, kept: (topic: string, id: string, position: string) => void) {
     this.#start = start;
@@ -51,6 +52,11 @@ export class ChaosNode {
     return !this.#isOver && this.#port > 0 && !this.#isFrozen;
   }
 
+  /** Whether it has kept a message since it was started. */
+  get hasKept(): boolean {
+    return this.#hasKept;
+  }
+
   get #isOver(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -60,15 +66,19 @@ export class ChaosNode {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const start = { ...this.#start, port: this.#port };
     const child = fork(path, [JSON.stringify(start)], { env, execArgv: [], silent: true });
-    child.on('message', (report: NodeReport) => this.#heard(report));
+    child.on('message', (report: NodeReport) => this.#heard(report, child));
     child.stderr?.on('data', (text) => this.faults.push(String(text)));
     child.on('error', (error) => this.faults.push(String(error)));
     return child;
   }
 
-  #heard({ port, kept, pending, fault }: NodeReport): void {
+  #heard({ port, kept, pending, fault }: NodeReport, from: ChildProcess): void {
     if (port !== undefined) this.#port = port;
-    if (kept !== undefined) this.#kept(...kept);
+    if (kept !== undefined) {
+      // The last report of one that was killed may come late.
+      this.#hasKept ||= from === this.#child;
+      this.#kept(...kept);
+    }
     if (pending !== undefined) this.#pending = pending;
     if (fault !== undefined) this.faults.push(fault);
   }
@@ -112,6 +122,7 @@ export class ChaosNode {
   /** Starts it again, on the same port. */
   restart(): void {
     this.#isFrozen = false;
+    this.#hasKept = false;
     this.#child = this.#fork();
   }
 }

@@ -172,7 +172,13 @@ export class ChaosRun {
     await this.#engine.restart();
   }
 
+  /**
+   * Not before each node has seen the log of now. One that has just started cannot know that it gets an older one: until another
+   * tells it, it would keep messages under the numbers of lost ones, and the account could not tell them apart.
+   */
   async #restoreDisk(): Promise<void> {
+    const haveKept = () => this.#nodes.every(({ hasKept }) => hasKept);
+    await until(haveKept, 'all nodes have seen the log', 20_000);
     this.#plan.say('the engine gets an older disk');
     await this.#engine.kill();
     await rm(this.#disk, { recursive: true });

@@ -21,8 +21,8 @@ const seconds = wholeNumber('--seconds', values.seconds, { least: 1, most: 86_40
 const seed = wholeNumber('--seed', values.seed, { least: 0, most: 2 ** 31 });
 
 const result = await ChaosRun.play({ seconds, seed, plant, say: console.log });
-const { checked, missing, doubled, disordered, told, faults } = result;
-for (const fault of new Set(faults)) console.log(fault);
+const { checked, missing, doubled, disordered, told, findings, faults } = result;
+for (const line of new Set([...findings, ...faults])) console.log(line);
 console.log(
   `checked ${checked}, missing ${missing}, doubled ${doubled}, disordered ${disordered}, told ${told}`,
 );

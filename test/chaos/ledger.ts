@@ -23,7 +23,11 @@ export interface Verdict {
   readonly disordered: number;
   /** How often a client was told that it misses messages. */
   readonly told: number;
+  /** The first messages that are missing, in words. */
+  readonly findings: readonly string[];
 }
+
+const FINDINGS_MAX = 20;
 
 /** All messages of one topic, by id and position. */
 class Messages {
@@ -111,7 +115,8 @@ export class Ledger {
   }
 
   get verdict(): Verdict {
-    const sum = { checked: 0, missing: 0, doubled: 0, disordered: 0, told: 0 };
+    const findings: string[] = [];
+    const sum = { checked: 0, missing: 0, doubled: 0, disordered: 0, told: 0, findings };
     for (const [topic, accounts] of this.#accounts) {
       const kept = [...(this.#kept.get(topic)?.values() ?? [])];
       for (const account of accounts) {
@@ -135,11 +140,12 @@ function expectedIn(run: Run, kept: readonly Kept[], isLast: boolean): readonly 
   );
 }
 
-function count(
-  sum: { -readonly [Name in keyof Verdict]: number },
-  { start, got }: Run,
-  expected: readonly Kept[],
-): void {
+/** A verdict that is being made. */
+type Counts = { -readonly [Name in keyof Omit<Verdict, 'findings'>]: number } & {
+  readonly findings: string[];
+};
+
+function count(sum: Counts, { start, got }: Run, expected: readonly Kept[]): void {
   const ids = new Set<string>();
   let before = start.offset;
   for (const { id, place } of got) {
@@ -149,7 +155,17 @@ function count(
     before = Math.max(before, place.offset);
   }
   sum.checked += expected.length;
-  sum.missing += expected.filter(({ id }) => !ids.has(id)).length;
+  for (const { id, place } of expected) {
+    if (ids.has(id)) continue;
+    sum.missing += 1;
+    if (sum.findings.length < FINDINGS_MAX) sum.findings.push(findingOf(id, place, start, got));
+  }
+}
+
+function findingOf(id: string, place: Place, start: Place, got: readonly Kept[]): string {
+  const end = got.at(-1)?.place ?? start;
+  const [from, missing, to] = [start, place, end].map((each) => `${each.log}.${each.offset}`);
+  return `missing: ${id} at ${missing}, by a client that was told ${from} and has got up to ${to}`;
 }
 
 function endOf({ start, got }: Run): number {
