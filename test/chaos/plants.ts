@@ -10,7 +10,7 @@ export const plants: Readonly<Record<string, () => void>> = {
   'gap detection': () => {
     const { hear } = GaplessRun.prototype;
     GaplessRun.prototype.hear = function (entry: Entry) {
-      return hear.call(this, { ...entry, prev: 0 });
+      return hear.call(this, { ...entry, prev: this.top.offset });
     };
     TopicLog.prototype.scheduleCheck = () => {};
   },

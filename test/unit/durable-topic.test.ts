@@ -236,7 +236,7 @@ describe('an interrupted topic', () => {
 });
 
 describe('a topic that rests', () => {
-  it('tells level members a fresh place twice in the time that messages are kept', async () => {
+  it('tells level members a fresh place five times in the time that messages are kept', async () => {
     const scene = new Scene();
     scene.topic.following(place(5));
     const [level, behind] = [scene.join(), scene.join()];
@@ -247,7 +247,9 @@ describe('a topic that rests', () => {
     }
     assert.deepEqual(
       toldIn(level.texts).slice(1),
-      [10, 15, 20, 25].map((offset) => `"still","room","a.${offset.toString(36)}."]`),
+      [7, 9, 11, 13, 15, 17, 19, 21, 23, 25].map(
+        (offset) => `"still","room","a.${offset.toString(36)}."]`,
+      ),
     );
     assert.deepEqual(toldIn(behind.texts), []);
   });

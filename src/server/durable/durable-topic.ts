@@ -7,6 +7,9 @@ import type { TopicAudience } from '../topics.ts';
 import { type EntryFrames, offFrame, stillFrame } from './entry-frames.ts';
 import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
 
+/** How often level members of a silent topic are told where they are, at most, in the time for which a message is kept. */
+const TOLD_PER_RETENTION = 5;
+
 /** What a durable topic needs of the topics of its supervisor. */
 export interface DurableTopicHost {
   readonly logParts: TopicLogParts;
@@ -186,7 +189,7 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   #keepFresh(place: Place): void {
     const { clock, log } = this.#host.logParts;
     const nowMs = clock.now();
-    if (nowMs - this.#toldAtMs < log.retention.forMs / 2) return;
+    if (nowMs - this.#toldAtMs < log.retention.forMs / TOLD_PER_RETENTION) return;
     this.#toldAtMs = nowMs;
     const frame = stillFrame(this.name, place);
     for (const connection of [...this.#audience.members]) {
