@@ -86,7 +86,9 @@ function limitOf(
     return { limit: times + microsBeyond / peer, targetText };
   }
   const { bytesBeyond } = target;
-  const targetText = `${peerName} + ${(bytesBeyond / BYTES_PER_KIB).toFixed(1)} KiB`;
+  const beyond =
+    bytesBeyond < 100 ? `${bytesBeyond} B` : `${(bytesBeyond / BYTES_PER_KIB).toFixed(1)} KiB`;
+  const targetText = `${peerName} + ${beyond}`;
   return { limit: 1 + bytesBeyond / peer, targetText };
 }
 
