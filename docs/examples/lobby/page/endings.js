@@ -9,36 +9,38 @@ const empty = byId('endings-empty');
 
 /** How connections ended, newest first. */
 export class Endings {
-  /** The ids of the connections whose endings were shown, or were asked for. */
-  #known = new Set();
+  /** The ids of the connections whose endings were shown. */
+  #shown = new Set();
+  /** The ids of those that were missed. */
+  #missed = new Set();
 
   add(ending) {
-    if (this.#knows(ending.id)) return;
+    if (!addNew(this.#shown, ending.id)) return;
     list.prepend(endingView(ending));
     if (list.childElementCount > SHOWN_MAX) list.lastElementChild.remove();
     empty.hidden = true;
   }
 
-  /** Shows all endings that the server keeps. A server that has restarted may give the same ids to other connections. */
+  /** Shows all endings that the server keeps. */
   replace(endings) {
-    this.#known.clear();
+    this.#shown.clear();
     list.replaceChildren();
     empty.hidden = false;
     for (const ending of endings) this.add(ending);
   }
 
-  /** Whether the connection that ended last is not here. Says so once, because the server may not know it either. */
+  /** Whether the connection that ended last is not here. Says so once: the worker of this tab may not know it either. */
   hasMissed(id) {
-    return id !== '' && !this.#knows(id);
+    return id !== '' && !this.#shown.has(id) && addNew(this.#missed, id);
   }
+}
 
-  /** Whether an id was known. From now on it is. */
-  #knows(id) {
-    if (this.#known.has(id)) return true;
-    this.#known.add(id);
-    if (this.#known.size > KNOWN_MAX) this.#known.delete(this.#known.values().next().value);
-    return false;
-  }
+/** Adds an id to those that are known, of which it keeps the latest. Returns whether it is new. */
+function addNew(known, id) {
+  if (known.has(id)) return false;
+  known.add(id);
+  if (known.size > KNOWN_MAX) known.delete(known.values().next().value);
+  return true;
 }
 
 function endingView(ending) {
