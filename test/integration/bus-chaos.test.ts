@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { NatsServer } from '../support/nats-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { type NodeOrder, NodeProcess } from '../support/node-process.ts';
 import { PlainClient } from '../support/plain-client.ts';
 import { eventually, until } from '../support/until.ts';
@@ -188,8 +188,7 @@ class Chaos {
 
 describe('three processes under load', { timeout: 120_000 }, () => {
   it('survive the end of processes and of the server, in any order', async () => {
-    const program = (await natsServers()).at(-1);
-    assert.ok(program);
+    const program = await newestNatsServer();
     const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
     const server = await NatsServer.start(program);
     const chaos = new Chaos(new SeededRandom(seed), server);

@@ -4,19 +4,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, afterEach, describe, it } from 'node:test';
+import { connect, type Msg } from '@nats-io/transport-node';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { run } from '../package/run.ts';
 import type { Member } from '../support/crowd.ts';
 import { deadPort } from '../support/dead-port.ts';
 import { NatsServer } from '../support/nats-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { heardBy, hears, Nodes } from '../support/nodes.ts';
 import { PlainClient } from '../support/plain-client.ts';
 import { until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
+const program = await newestNatsServer();
 const server = await NatsServer.start(program);
 after(() => server.kill());
 
@@ -151,6 +151,34 @@ describe('while the bus is away', { timeout: 60_000 }, () => {
     await until(() => publisher.sent.length > again + 20, 'it publishes again');
     await publisher.stop();
     assertServed();
+  });
+
+  it('what a lost connection of a node has sent does not come back to that node', async () => {
+    await start();
+    await publisher.stop();
+    const outside = await connect({ servers: server.url });
+    const heard: Msg[] = [];
+    outside.subscribe(`outage-${services}.>`, {
+      callback: (_, message) => void heard.push(message),
+    });
+    await outside.flush();
+    const topic = nodes.supervisor(0).topic('room');
+    topic.publish('before');
+    await until(() => heard.some(({ data }) => String(data).includes('before')), 'it passed');
+    // As a server that was frozen reads it, when the node is on its next connection.
+    for (const { subject, data, reply = '' } of heard) outside.publish(subject, data, { reply });
+    await outside.flush();
+    nodes.supervisor(1).topic('room').publish('after');
+    await outside.close();
+    const times = [1, 2];
+    for (const [node, member] of members.entries()) {
+      await hears(member, 'after');
+      assert.equal(
+        heardBy(member.peer).filter((text) => text === 'before').length,
+        times[node],
+        `node ${node}`,
+      );
+    }
   });
 
   it('a node that is cut off knows, and the others go on', async () => {

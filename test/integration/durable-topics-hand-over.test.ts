@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
 import { DurableRoom, gets, numbers, type RoomClient } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
+const program = await newestNatsServer();
 const server = await JetStreamServer.start(program);
 after(() => server.end());
 

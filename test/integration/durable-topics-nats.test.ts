@@ -15,13 +15,12 @@ import {
   ROOM,
 } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
+const program = await newestNatsServer();
 const server = await JetStreamServer.start(program);
 after(() => server.end());
 

@@ -12,13 +12,11 @@ import {
   type RoomClient,
 } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
-const newest = program;
+const newest = await newestNatsServer();
 
 const stops = new Stops();
 afterEach(() => stops.all());

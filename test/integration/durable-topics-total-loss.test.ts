@@ -6,11 +6,10 @@ import { connect, headers } from '@nats-io/transport-node';
 import { ChaosNode } from '../chaos/chaos-node.ts';
 import { DurableRoom, gets, isTold, numbers, ROOM } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { Stops } from '../support/stops.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
+const program = await newestNatsServer();
 const server = await JetStreamServer.start(program);
 after(() => server.end());
 

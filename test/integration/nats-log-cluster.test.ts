@@ -14,11 +14,10 @@ import {
   startOf,
   textsOf,
 } from '../support/log-member.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { eventually, until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
-if (program === undefined) throw new Error('there is no nats-server');
+const program = await newestNatsServer();
 const cluster = await JetStreamCluster.start(program);
 after(() => cluster.end());
 

@@ -5,13 +5,12 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { natsBus } from '../../src/bus/nats/index.ts';
 import { NatsServer } from '../support/nats-server.ts';
-import { natsServers } from '../support/nats-versions.ts';
+import { newestNatsServer } from '../support/nats-versions.ts';
 import { Nodes } from '../support/nodes.ts';
 import { nodesSuite } from '../support/nodes-suite.ts';
 import { eventually, until } from '../support/until.ts';
 
-const newest = (await natsServers()).at(-1);
-if (newest === undefined) throw new Error('there is no nats-server');
+const newest = await newestNatsServer();
 const server = await NatsServer.start(newest);
 after(() => server.kill());
 let services = 0;

@@ -32,6 +32,13 @@ export async function natsServers(): Promise<readonly NatsServerProgram[]> {
   return servers;
 }
 
+/** The newest of them. */
+export async function newestNatsServer(): Promise<NatsServerProgram> {
+  const newest = (await natsServers()).at(-1);
+  if (newest === undefined) throw new Error('there is no nats-server');
+  return newest;
+}
+
 async function serverOf(release: string): Promise<NatsServerProgram> {
   const path = join(cacheFolder, `nats-server-${release}`);
   if (!existsSync(path)) await unpackFromRelease(path, release);

@@ -5,7 +5,7 @@ import { Sender, Senders } from '../../src/bus/nats/sender.ts';
 describe('Senders', () => {
   it('refuse what an earlier connection has sent once a later one is heard', () => {
     const sender = new Sender();
-    const senders = new Senders();
+    const senders = new Senders(new Sender());
     sender.connected();
     const first = sender.mark;
     assert.deepEqual([senders.accepts(first), senders.accepts(first)], [true, true]);
@@ -17,7 +17,7 @@ describe('Senders', () => {
   });
 
   it('tell senders apart, and let other programs pass', () => {
-    const senders = new Senders();
+    const senders = new Senders(new Sender());
     const [one, other] = [new Sender(), new Sender()];
     for (const sender of [one, other]) sender.connected();
     const late = one.mark;
@@ -27,8 +27,18 @@ describe('Senders', () => {
     assert.equal(senders.accepts(late), false);
   });
 
+  it('refuse what an earlier connection of this link has sent', () => {
+    const sender = new Sender();
+    const senders = new Senders(sender);
+    sender.connected();
+    const late = sender.mark;
+    sender.connected();
+    assert.deepEqual([senders.accepts(late), senders.accepts(late)], [false, false]);
+    assert.equal(senders.accepts(`${sender.name}1.1`), true);
+  });
+
   it('forget the oldest of 10,000 senders', () => {
-    const senders = new Senders();
+    const senders = new Senders(new Sender());
     const markOf = (number: number, connection: number) =>
       `${number.toString(36).padStart(6, '0')}.${connection}`;
     for (let number = 0; number <= 10_000; number += 1) senders.accepts(markOf(number, 2));

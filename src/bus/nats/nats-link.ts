@@ -40,7 +40,7 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
   readonly #interests = new Map<string, NatsInterest>();
   readonly #window = new SendWindow();
   readonly #sender = new Sender();
-  readonly #senders = new Senders();
+  readonly #senders = new Senders(this.#sender);
   #log: NatsLog | null = null;
   /** It does not connect again when it is lost. Another one takes its place. */
   #nats: NatsConnection | null = null;
