@@ -16,7 +16,7 @@ const ENTRIES_MAX = 1_024;
 export class ReadCache {
   readonly #budget: RingBudget;
   /** The run that was used last is at the end. */
-  #runs: readonly Ring[] = [];
+  readonly #runs: Ring[] = [];
 
   constructor(budget: RingBudget) {
     this.#budget = budget;
@@ -47,16 +47,14 @@ export class ReadCache {
 
   clear(): void {
     for (const run of this.#runs) run.clear();
-    this.#runs = [];
+    this.#runs.length = 0;
   }
 
   #use(run: Ring): void {
-    const [oldest, ...others] = [...this.#runs.filter((each) => each !== run), run];
-    if (others.length < RUNS_MAX) this.#runs = [oldest as Ring, ...others];
-    else {
-      oldest?.clear();
-      this.#runs = others;
-    }
+    const index = this.#runs.indexOf(run);
+    if (index !== -1) this.#runs.splice(index, 1);
+    this.#runs.push(run);
+    if (this.#runs.length > RUNS_MAX) this.#runs.shift()?.clear();
   }
 }
 

@@ -67,9 +67,7 @@ describe('lobby with durable rooms', { timeout: TIMEOUT_MS }, () => {
     eventually(async () => lobby.processOf(worker) !== killed, `${worker} is started again`);
 
   before(async () => {
-    // This may take longer than a lobby may take to start.
-    await findNatsServer();
-    lobby = new LobbyProcess('--port', '0', '--workers', '2');
+    lobby = await LobbyProcess.withWorkers();
     url = await lobby.url();
     browser = await launchBrowser();
     ada = await LobbyTab.open(browser, { url, name: 'Ada' });
@@ -248,7 +246,7 @@ async function storeOf(lobby: LobbyProcess): Promise<string> {
 describe('the store of the lobby', { timeout: TIMEOUT_MS }, () => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     it(`is removed after ${signal}`, async () => {
-      await using lobby = new LobbyProcess('--port', '0', '--workers', '2');
+      await using lobby = await LobbyProcess.withWorkers();
       await lobby.url();
       const store = await storeOf(lobby);
       await until(() => existsSync(`${store}/jetstream`), 'there is a store');

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { findNatsServer } from '../../docs/examples/lobby/nats-server.ts';
 
 /** The program. */
 export const SERVER = join(import.meta.dirname, '../../docs/examples/lobby/server.js');
@@ -18,6 +19,12 @@ export class LobbyProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
   #output = '';
+
+  /** Two workers. The nats-server is found first, because that may take longer than a lobby may take to start. */
+  static async withWorkers(): Promise<LobbyProcess> {
+    await findNatsServer();
+    return new LobbyProcess('--port', '0', '--workers', '2');
+  }
 
   constructor(...args: string[]) {
     this.#child = spawn(process.execPath, ['--enable-source-maps', SERVER, ...args], {

@@ -6,9 +6,19 @@ import type { Browser } from 'playwright-core';
 import { findNatsServer } from '../../docs/examples/lobby/nats-server.ts';
 import { eventually } from '../support/until.ts';
 import { LobbyProcess } from './lobby-process.ts';
-import { isListening, LobbyTab, launchBrowser, openApart } from './lobby-tab.ts';
+import { isListening, LobbyTab, launchBrowser, openApart, openBeside } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 240_000;
+/** Counts how often a tab asks for everything. */
+const COUNT_WATCHES = `(() => {
+  const { send } = WebSocket.prototype;
+  globalThis.watches = 0;
+  WebSocket.prototype.send = function (data) {
+    if (data === '{"type":"watch"}') globalThis.watches += 1;
+    send.call(this, data);
+  };
+})()`;
+
 describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   let lobby: LobbyProcess;
   let url: string;
@@ -19,9 +29,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
   const openBy = (name: string, from: LobbyTab) => openApart(browser, { url, name }, from);
 
   before(async () => {
-    // This may take longer than a lobby may take to start.
-    await findNatsServer();
-    lobby = new LobbyProcess('--port', '0', '--workers', '2');
+    lobby = await LobbyProcess.withWorkers();
     url = await lobby.url();
     browser = await launchBrowser();
     ada = await LobbyTab.open(browser, { url, name: 'Ada' });
@@ -131,13 +139,20 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
 
   it('shows that the nats-server is gone, and is whole again when it is back', async () => {
     const other = await openBy('Eve', ada);
+    const leaver = await openBeside(browser, { url, name: 'Gil' }, other);
+    const left = await leaver.id();
+    await ada.page.evaluate(COUNT_WATCHES);
     process.kill(lobby.processOf('nats-server'), 'SIGKILL');
     await ada.sees(ada.page.locator('#own-bus', { hasText: 'bus down' }));
+    await leaver.close();
     await ada.sees(ada.page.locator('#workers', { hasText: 'does not hear the others' }));
     for (const tab of [ada, other]) {
       await tab.sees(tab.page.locator('#own-bus', { hasText: 'bus up' }));
     }
     await ada.sees(ada.row(await other.id()));
+    // Its worker did not hear of it, and asks the other. Meanwhile, the tab asks its worker once at most.
+    await ada.sees(ada.ending(left, 'peer-close'));
+    assert.ok(Number(await ada.page.evaluate('globalThis.watches')) <= 1);
     await other.say('Together again.');
     await ada.sees(ada.line('Together again.'));
     for (const tab of [ada, other]) assert.deepEqual(tab.complaints, []);
@@ -162,7 +177,7 @@ describe('lobby with workers, as a process', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('leaves nothing behind when its primary process is killed', async () => {
-    await using lobby = new LobbyProcess('--port', '0', '--workers', '2');
+    await using lobby = await LobbyProcess.withWorkers();
     const ports = [Number(new URL(await lobby.url()).port), natsPortOf(lobby.output)];
     for (const port of ports) assert.equal(await isListening(port), true);
     await lobby.stop('SIGKILL');
@@ -172,7 +187,7 @@ describe('lobby with workers, as a process', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('shares a nats-server with another lobby that it is given the address of', async () => {
-    await using first = new LobbyProcess('--port', '0', '--workers', '2');
+    await using first = await LobbyProcess.withWorkers();
     await first.url();
     const address = `nats://127.0.0.1:${natsPortOf(first.output)}`;
     await using second = new LobbyProcess('--port', '0', '--nats', address);

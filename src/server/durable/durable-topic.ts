@@ -1,14 +1,16 @@
 import { placeOf } from '../../bus/place.ts';
-import { TopicLog, type TopicLogOwner, type TopicLogParts } from '../../bus/topic-log.ts';
+import {
+  CHECKS_PER_RETENTION,
+  TopicLog,
+  type TopicLogOwner,
+  type TopicLogParts,
+} from '../../bus/topic-log.ts';
 import type { Entry, Page, Place } from '../../core/bus-log.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
 import { everybody, publication, type Selection } from '../publication.ts';
 import type { TopicAudience } from '../topics.ts';
 import { type EntryFrames, offFrame, stillFrame } from './entry-frames.ts';
 import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
-
-/** How often level members of a silent topic are told where they are, at most, in the time for which a message is kept. */
-const TOLD_PER_RETENTION = 5;
 
 /** What a durable topic needs of the topics of its supervisor. */
 export interface DurableTopicHost {
@@ -189,7 +191,8 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   #keepFresh(place: Place): void {
     const { clock, log } = this.#host.logParts;
     const nowMs = clock.now();
-    if (nowMs - this.#toldAtMs < log.retention.forMs / TOLD_PER_RETENTION) return;
+    // With each check, but not with those that follow quickly at the beginning.
+    if (nowMs - this.#toldAtMs < log.retention.forMs / (CHECKS_PER_RETENTION + 1)) return;
     this.#toldAtMs = nowMs;
     const frame = stillFrame(this.name, place);
     for (const connection of [...this.#audience.members]) {

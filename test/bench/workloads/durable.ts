@@ -14,28 +14,28 @@ const peer = 'Socket.IO';
 
 const durable: Setup = { program: 'mooring', bus: 'jetstream', isDurable: true, isHeaded: true };
 
-/** Servers that share an engine, for as long as the work takes. */
+/** Two servers that share an engine, and the engine. A server starts when it is first asked something. */
+interface Pair {
+  readonly one: Stage;
+  readonly other: Stage;
+  readonly engine: Engine;
+}
+
+/** Has a pair for as long as the work takes. */
 async function sharing(
   { name, setup }: Stage,
-  count: number,
-  work: (stages: readonly Stage[], engine: Engine) => Promise<Figures>,
+  work: (pair: Pair) => Promise<Figures>,
 ): Promise<Figures> {
   if (setup.bus === undefined) throw new Error(`${name} has no engine`);
   const engine = await startEngine(setup.bus);
   const own = { ...setup, busUrl: engine.url };
-  const stages = Array.from({ length: count }, (_, at) => new Stage(`${name} ${at + 1}`, own));
+  const [one, other] = [new Stage(`${name} 1`, own), new Stage(`${name} 2`, own)];
   try {
-    return await work(stages, engine);
+    return await work({ one, other, engine });
   } finally {
-    await Promise.all(stages.map((stage) => stage.stop()));
+    await Promise.all([one.stop(), other.stop()]);
     await stopEngine(engine);
   }
-}
-
-function stageAt(stages: readonly Stage[], at: number): Stage {
-  const stage = stages[at];
-  if (stage === undefined) throw new Error(`there is no stage ${at}`);
-  return stage;
 }
 
 const WARM_UP_APPENDS = 40_000;
@@ -58,7 +58,7 @@ export const append: Workload = {
     within({ name: 'append-cpu', unit: 'µs', budget: 15 }, cpu, mooring),
   ],
   measure: (stage) =>
-    sharing(stage, 1, async ([node = stage]) => {
+    sharing(stage, async ({ one: node }) => {
       await node.listen();
       await node.server.ask('append', { count: WARM_UP_APPENDS, inFlight: IN_FLIGHT });
       let tookMs = Number.NaN;
@@ -88,8 +88,7 @@ export const sleepers: Workload = {
     within({ name: 'sleepers-engine', unit: 's', budget: 1 }, engineCpu, mooring),
   ],
   measure: (stage) =>
-    sharing(stage, 2, async (stages, engine) => {
-      const [publishing, other] = [stageAt(stages, 0), stageAt(stages, 1)];
+    sharing(stage, async ({ one: publishing, other, engine }) => {
       await publishing.listen();
       await publishing.server.ask('append', { count: 1, inFlight: 1 });
       await publishing.connect(1);
@@ -128,10 +127,10 @@ export const resume: Workload = {
     within({ name: 'resume-p99', unit: 'ms', budget: 200 }, p99, mooring),
   ],
   measure: (stage) =>
-    sharing(stage, 2, async (stages) => {
-      const ports = [await stageAt(stages, 0).listen(), await stageAt(stages, 1).listen()] as const;
-      const publishing = stageAt(stages, 0).server.ask('publish', appends(MOVING_S));
-      const times = await stageAt(stages, 1).returners.ask('move', { ...MOVES, ports });
+    sharing(stage, async ({ one, other }) => {
+      const ports = [await one.listen(), await other.listen()] as const;
+      const publishing = one.server.ask('publish', appends(MOVING_S));
+      const times = await other.returners.ask('move', { ...MOVES, ports });
       await publishing;
       return { [p50]: times.p50 / MICROS_PER_MS, [p99]: times.p99 / MICROS_PER_MS };
     }),
@@ -172,8 +171,7 @@ export const nodeKill: Workload = {
   ],
   roundsMax: 3,
   measure: (stage) =>
-    sharing(stage, 2, async (stages) => {
-      const [killed, other] = [stageAt(stages, 0), stageAt(stages, 1)];
+    sharing(stage, async ({ one: killed, other }) => {
       const port = await other.listen();
       await other.returners.ask('gather', { port: await killed.listen(), count: SURVIVORS });
       const stream = appends(KILLING_S);

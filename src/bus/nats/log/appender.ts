@@ -4,7 +4,7 @@ import type { Clock, TimerHandle } from '../../../core/clock.ts';
 import { messageTooLarge } from '../../../core/errors.ts';
 import { whenAborted } from '../../../core/guard.ts';
 import { tagOf } from '../../place.ts';
-import { ANSWER_MS, type Refusal } from './jet-stream.ts';
+import { ANSWER_MS, NO_ROOM, type Refusal } from './jet-stream.ts';
 import { headersOf } from './kept-message.ts';
 
 /** How many appends may be under way to the server, and how many bytes. */
@@ -24,8 +24,8 @@ const IN_PROCESS = 10_158;
 /** Statuses of the HTTP kind from here on are faults of the server, which may pass. */
 const SERVER_FAULT = 500;
 
-/** Other refusals that may pass: the account has no room, or too much is sent at once. */
-const MAY_PASS = [10_002, 10_167];
+/** Other refusals that may pass: there is no room, or too much is sent at once. */
+const MAY_PASS = [...NO_ROOM, 10_167];
 
 /** The part of the time for which the server knows an id in which an append is sent again. The rest is for the way. */
 const SAME_ID_SHARE = 0.9;

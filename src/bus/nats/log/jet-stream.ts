@@ -28,7 +28,7 @@ const NO_MESSAGE = 10_037;
 const NAME_IN_USE = 10_058;
 const WRONG_LAST_SEQUENCES = [10_071, 10_164];
 /** The account, the server or the stream has no room. */
-const NO_ROOM = [10_002, 10_023, 10_077];
+export const NO_ROOM: readonly number[] = [10_002, 10_023, 10_077];
 
 /** Statuses of a message that has no payload. */
 const NOT_FOUND = 404;
