@@ -12,11 +12,11 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { Contract, RequestContracts } from '../core/contract.ts';
 import type { ClientHandlerName, InvalidMessage } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
-import { HELD_MESSAGE_BYTES } from '../core/limits.ts';
 import type { RequestContext } from '../core/request.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { Ending } from './client-types.ts';
+import { HeldBack, isUnreadable } from './held-back.ts';
 import {
   type OutboundConnection,
   type OutboundHost,
@@ -71,8 +71,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Set until the async `onOpen` of the current connection has settled. */
   #welcome: Welcome | null = null;
   #isPaused = false;
-  /** Delivers what is held back, in order: during `onOpen`, and after it while reading is paused. */
-  #held: (() => unknown)[] = [];
+  /** Made for the first message that is held back: during `onOpen`, and after it while reading is paused. */
+  #heldMade: HeldBack | null = null;
   #positions: Positions | null = null;
 
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
@@ -224,9 +224,14 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     }
     notify();
     if (report === 'closed' || report === 'failed') this.#ended(connection);
-    else if (report === 'flowing') this.#host.attemptFlows();
+    else if (report === 'flowing') this.#flows(connection);
     const fact = changes[report];
     if (fact !== undefined) this.#host.send(fact);
+  }
+
+  #flows(connection: OutboundConnection): void {
+    connection.side.flows();
+    this.#host.attemptFlows();
   }
 
   /** What `onOpen` sends leaves before queued messages, and before the status changes. */
@@ -259,12 +264,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   /** Delivers the messages that were held back, until something pauses reading. */
   readingResumed(connection: OutboundConnection): void {
-    if (this.#welcome !== null) return;
-    while (connection.isOpen && !connection.intake.isPaused) {
-      const deliver = this.#held.shift();
-      if (deliver === undefined) return;
-      connection.intake.track(deliver(), 0);
-    }
+    if (this.#welcome === null) this.#heldMade?.deliver(connection);
   }
 
   /**
@@ -337,7 +337,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   message(connection: OutboundConnection, message: In): unknown {
     const waypoint = connection.side.takeAhead();
     const deliver = () => {
-      this.#pass(waypoint);
+      if (waypoint !== null) this.pass(waypoint);
       return this.#handle(connection, message);
     };
     const work = this.isWelcoming ? this.hold(connection, deliver) : deliver();
@@ -349,11 +349,15 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#welcome !== null;
   }
 
+  get #held(): HeldBack {
+    this.#heldMade ??= new HeldBack(this);
+    return this.#heldMade;
+  }
+
   /** If too much is held back, reading pauses until `onOpen` settles. */
   hold(connection: OutboundConnection, deliver: () => unknown): void {
-    this.#held.push(deliver);
-    const arrivedBytes = this.#welcome?.arrivedBytes ?? 0;
-    const heldBytes = arrivedBytes + this.#held.length * HELD_MESSAGE_BYTES;
+    this.#held.add(deliver);
+    const heldBytes = (this.#welcome?.arrivedBytes ?? 0) + this.#held.bytes;
     if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
   }
 
@@ -369,13 +373,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Behind the messages that are held back, which lead to earlier places. */
   passed(connection: OutboundConnection, waypoint: Waypoint | null): void {
     if (waypoint === null || !connection.isOpen) return;
-    if (this.#welcome === null) this.#pass(waypoint);
-    else this.#held.push(() => this.#pass(waypoint));
+    if (this.#welcome === null) this.pass(waypoint);
+    else this.#held.add(waypoint);
   }
 
   /** Before the message is handled, so that a handler finds the position that includes it. */
-  #pass(waypoint: Waypoint | null): void {
-    if (waypoint === null) return;
+  pass(waypoint: Waypoint): void {
     this.positions.move(waypoint);
     if (waypoint.recovery !== undefined) this.#parts.streams.recoveries.next(waypoint.recovery);
   }
@@ -397,11 +400,13 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   /** Reports that a function of the application threw or rejected, and ends the connection, unless a request has failed. */
-  errored(handler: ClientHandlerName, error: Error, connection: ManagedConnection): void {
+  errored(handler: ClientHandlerName, error: Error, connection: OutboundConnection): void {
     if (handler === 'onRequest') {
       this.#parts.streams.report(handler)(error);
       return;
     }
+    // The contract has thrown.
+    if (handler === 'messages') this.#held.skip(connection.side.takeAhead());
     const { notifications } = this.charts;
     // Held back until the gate has shut: a subscriber must not find, or check out, a connection that is about to end.
     notifications.during(() => {
@@ -417,8 +422,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#isTurnOver = false;
     this.#welcome?.stop();
     this.#welcome = null;
-    this.#held = [];
     const { verdict, failure } = connection;
+    if (verdict && isUnreadable(verdict)) this.#held.skip(connection.side.takeAhead());
+    this.#heldMade?.clear();
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;

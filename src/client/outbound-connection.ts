@@ -69,6 +69,8 @@ export class Outbound implements ConnectionSide {
   #isGreeted = false;
   /** Whether the peer knows where this side was. */
   #hasTold = false;
+  /** Whether the peer waits for the answer to a beat. */
+  #owesAnswer = false;
   /** Where this side is when it has the next message. */
   #ahead: Waypoint | null = null;
   #watch: PeerWatch | null = null;
@@ -199,17 +201,28 @@ export class Outbound implements ConnectionSide {
     if (!this.#isGreeted) this.#greeted();
     this.#host.peerWelcomes(this.#connection);
     this.#connection.startHeartbeat();
-    // Without its positions, it gives no answer: the peer would take it for a new member. It will ask again.
-    if (!this.#hasTold && !this.#tellPositions()) return;
-    this.#hasTold = true;
-    this.outbox?.send(beatAnswer);
+    this.#owesAnswer = true;
+    this.#answer();
+  }
+
+  /** There is room again for an answer that the outbox has refused: the peer asks only once while it hears other messages. */
+  flows(): void {
+    if (this.#owesAnswer) this.#answer();
+  }
+
+  /** Without its positions, it gives no answer: the peer would take it for a new member. */
+  #answer(): void {
+    this.#hasTold ||= this.#tellPositions();
+    if (this.#hasTold) this.#owesAnswer = this.#isRefused(beatAnswer);
   }
 
   /** Returns `false` if there is no room for them. */
   #tellPositions(): boolean {
-    return this.#host.positionsHeadings.every(
-      (heading) => this.outbox?.send(heading) !== 'refused',
-    );
+    return !this.#host.positionsHeadings.some((heading) => this.#isRefused(heading));
+  }
+
+  #isRefused(payload: string): boolean {
+    return this.outbox?.send(payload) === 'refused';
   }
 
   /** Before `peerWelcomes`, which lets queued messages leave: what is sent in `onOpen` comes first. */
@@ -250,6 +263,7 @@ export class Outbound implements ConnectionSide {
   // What a server tells about durable topics.
 
   passed(waypoint: Waypoint): void {
+    this.#ahead = null;
     this.#host.passed(this.#connection, waypoint);
   }
 

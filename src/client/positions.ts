@@ -1,5 +1,6 @@
 import { headingText } from '../core/heading.ts';
 import { type Recovery, recoveryCauses, recoveryOf } from '../core/recovery.ts';
+import { byteLength } from '../core/text.ts';
 
 /** How many positions a client keeps; the oldest are forgotten. */
 const POSITIONS_MAX = 2_000;
@@ -7,8 +8,14 @@ const POSITIONS_MAX = 2_000;
 /** Longest position, in characters. Those of a Mooring server have at most 40. */
 const POSITION_MAX = 64;
 
-/** How much a heading may have of names and positions, in characters. A single topic always fits. */
-const HEADING_MAX = 1_024;
+/**
+ * Longest heading, in bytes. A server with durable topics takes messages of 1,024 bytes. Only a heading with a single topic may be
+ * longer, if its name has many characters that JSON escapes.
+ */
+const HEADING_BYTES_MAX = 1_000;
+
+/** The bytes of a heading without topics. */
+const EMPTY_BYTES = /* @__PURE__ */ headingText('from', {}).length;
 
 /** What a server tells about a durable topic. */
 export interface Waypoint {
@@ -35,12 +42,12 @@ export class Positions {
   /** The headings that tell a server where the client was. Several, because a server may limit the length of a message. */
   get headings(): readonly string[] {
     const parts: Record<string, string>[] = [];
-    let length = HEADING_MAX;
+    let length = HEADING_BYTES_MAX;
     for (const [topic, position] of this.#positions) {
-      const added = topic.length + position.length;
-      if (length + added > HEADING_MAX) {
+      const added = byteLength(JSON.stringify({ [topic]: position }));
+      if (length + added > HEADING_BYTES_MAX) {
         parts.push(Object.create(null));
-        length = 0;
+        length = EMPTY_BYTES;
       }
       (parts.at(-1) as Record<string, string>)[topic] = position;
       length += added;

@@ -13,8 +13,10 @@ import {
   type Given,
   group,
   integers,
+  invalidOptions,
   oneOf,
   optional,
+  problemAt,
   type Resolved,
   type Rule,
   refuseForeign,
@@ -281,6 +283,7 @@ export interface SupervisorOptions<
   /**
    * Tells whether a topic is durable: what you append to it is kept, and members that were away or are too slow get it later.
    * It must return the same for a name each time, in every process. Without a bus, messages are kept in this process.
+   * `limits.payloadBytesMax` must be at least 1,024, because clients tell where they were in messages of that length.
    * @default none is
    */
   durable?: ((topic: string) => boolean) | undefined;
@@ -368,6 +371,9 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Se
   readonly random: () => number;
 }
 
+/** What a Mooring client may send to tell where it was in durable topics, in bytes. */
+const HEADING_BYTES_MAX = 1_024;
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -379,6 +385,10 @@ export function resolveOptions<Peer, In, Out, Sent>(
   refuseForeign(options, insteads);
   const checked = resolved(options, supervisorRules);
   const { admission, limits } = checked;
+  if (checked.durable !== undefined && limits.payloadBytesMax < HEADING_BYTES_MAX) {
+    const problem = `must be at least ${HEADING_BYTES_MAX} with durable topics`;
+    throw invalidOptions([problemAt(options, ['limits', 'payloadBytesMax'], problem)]);
+  }
   // One message always fits, unless the option is set lower.
   const unfinishedBytesMax =
     options.admission?.unfinishedBytesMax ??

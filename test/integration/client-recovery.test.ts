@@ -159,6 +159,63 @@ describe('a client in durable topics', () => {
     await got(client, 'first', 'resumed', 1);
   });
 
+  const thrower = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value: unknown) => {
+        if (String(value).startsWith('long')) throw new Error('a bug of the schema');
+        return { value };
+      },
+    },
+  } as const;
+  const tooLong = { limits: { payloadBytesMax: 1_000 } };
+  for (const { what, make, cause } of [
+    {
+      what: 'is too long for it',
+      make: (url: string) => dial(url, tooLong),
+      cause: 'protocol-error',
+    },
+    {
+      what: 'is too long for a page',
+      make: (url: string) => watched(createPageClient(url, { mooring: true, backoff, ...tooLong })),
+      cause: 'message-limit',
+    },
+    {
+      what: 'its contract throws for',
+      make: (url: string) => dial(url, { messages: thrower }),
+      cause: 'handler-error',
+    },
+  ])
+    it(`counts a message that ${what} as received, after the connection has ended`, async () => {
+      globalThis.WebSocket ??= UndiciWebSocket as never;
+      const service = await serve();
+      const client = make(service.url);
+      const causes: unknown[] = [];
+      client.endings$.subscribe((ending) =>
+        causes.push('verdict' in ending && ending.verdict.cause),
+      );
+      await told(client, 1);
+      await append(service, 1, `long ${'x'.repeat(2_000)}`, 2);
+      await got(client, 'first', 1, 'resumed', 2);
+      assert.deepEqual(causes, [cause]);
+    });
+
+  it('answers the first beat as soon as its outbox has room, though it sends all the time', async () => {
+    const service = await serve();
+    const client = dial(service.url, {
+      limits: { outboxHighBytes: 65_536, outboxLowBytes: 1_024 },
+      onOpen: (connection) => {
+        while (connection.send('x'.repeat(10_000)) !== 'refused');
+      },
+    });
+    const sending = setInterval(() => client.send('y'), 5);
+    stops.add(() => clearInterval(sending));
+    await told(client, 1);
+    await append(service, 1);
+    await got(client, 'first', 1);
+  });
+
   it('works in a page over the native WebSocket', async () => {
     const service = await serve();
     globalThis.WebSocket ??= UndiciWebSocket as never;

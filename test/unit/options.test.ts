@@ -143,6 +143,13 @@ describe('the defaults', () => {
     assert.deepEqual(partsOf({ fragmentsMax: undefined, payloadBytesMax: 1 }), [64, 2_048]);
   });
 
+  it('leave room for the positions of clients in durable topics', () => {
+    const durable = () => true;
+    refuses({ durable, limits: { payloadBytesMax: 1_023 } }, 'limits.payloadBytesMax', '1024');
+    resolve({ durable, limits: { payloadBytesMax: 1_024 } });
+    resolve({ limits: { payloadBytesMax: 1_023 } });
+  });
+
   it('let one message fit into the total for unfinished messages, unless that is set', () => {
     const roomOf = (admission: object, payloadBytesMax: number) =>
       resolve({ admission, limits: { payloadBytesMax } }).admission?.unfinishedBytesMax;

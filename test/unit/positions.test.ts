@@ -24,14 +24,23 @@ describe('the positions of a client', () => {
     assert.deepEqual([topics.includes('first'), topics.includes('second')], [true, false]);
   });
 
-  it('are told in several headings of about 1 KiB, whatever the topics are called', () => {
+  it('are told in headings of at most 1,000 bytes, whatever the topics are called', () => {
     const positions = new Positions();
-    for (let number = 0; number < 200; number += 1)
-      positions.move({ topic: `${number}`.padEnd(number, 'x'), position: 'p'.repeat(40) });
+    const names = ['x', 'ü', '語', '"', '\u0001'];
+    for (let number = 0; number < 200; number += 1) {
+      const name = names[number % names.length] as string;
+      positions.move({ topic: `${number}`.padEnd(number / 2, name), position: 'p'.repeat(40) });
+    }
     const told = positions.headings.map((heading) => JSON.parse(heading.slice(1))[1]);
     assert.deepEqual(Object.assign({}, ...told), positions.all);
-    assert.ok(told.length > 10, `${told.length} headings`);
-    for (const heading of positions.headings) assert.ok(heading.length < 2_500, heading);
+    assert.ok(told.length < 60, `${told.length} headings`);
+    for (const heading of positions.headings)
+      assert.ok(Buffer.byteLength(heading) <= 1_000, heading);
+    const long = new Positions({ [`${'語'.repeat(256)}`]: 'p'.repeat(40) }).headings;
+    assert.deepEqual(
+      long.map((heading) => Buffer.byteLength(heading) <= 1_000),
+      [true],
+    );
   });
 
   it('are a copy', () => {
