@@ -16,6 +16,8 @@ export interface WrittenSide extends ConnectionSide {
   readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
   /** Frames of its own wait in the outbox or in the socket. */
   ownFramesWait(): void;
+  /** There is space again for frames that can wait: see {@link Outbox.hasSpace}. */
+  spaceFound(): void;
 }
 
 /** What the outboxes of one supervisor share. */
@@ -102,6 +104,21 @@ export class Outbox implements Flushable {
   /** Bytes that wait here for the end of the turn, or until the socket has drained. */
   get pendingBytes(): number {
     return (this.#batch?.bytes ?? 0) + this.#conflatedBytes;
+  }
+
+  /**
+   * Whether frames that can wait may leave now. If not, the side is told when they may. They leave room up to the high mark for
+   * all others, and a peer that takes nothing meanwhile is stalled.
+   */
+  hasSpace(): boolean {
+    const isFull = this.#isFull;
+    this.#backpressure.awaitRoom(isFull);
+    return !isFull;
+  }
+
+  get #isFull(): boolean {
+    const waitingBytes = (this.#batch?.bytes ?? 0) + this.#socket.writableLength;
+    return this.isCongested || waitingBytes > this.#context.limits.outboxLowBytes;
   }
 
   /** Writes the first frame of a turn at once, and later ones together at the end of the turn. */
@@ -255,9 +272,9 @@ export class Outbox implements Flushable {
 
   /** A callback costs as much as the rest of a delivery, so only a write that may have to wait gets one. */
   #callbackFor(bytes: number): Written | undefined {
-    if (this.#socket.writableLength === 0 && bytes <= this.#context.limits.outboxHighBytes) {
-      return undefined;
-    }
+    const isShort =
+      this.#socket.writableLength === 0 && bytes <= this.#context.limits.outboxLowBytes;
+    if (isShort && !this.#backpressure.isAwaited) return undefined;
     this.#whenWritten ??= (error) => this.#written(error);
     return this.#whenWritten;
   }
@@ -268,7 +285,15 @@ export class Outbox implements Flushable {
     // Node.js 20 reports success for the unfinished write of a destroyed socket.
     else if (this.#socket.destroyed)
       socketEvents.sendErrored(new Error('the socket was destroyed'));
-    else this.#backpressure.backlogShrank();
+    else {
+      this.#backpressure.backlogShrank();
+      if (this.#backpressure.isAwaited && !this.#isFull) this.#spaceFound();
+    }
+  }
+
+  #spaceFound(): void {
+    this.#backpressure.awaitRoom(false);
+    this.#connection.side.spaceFound();
   }
 
   /** Writes kept frames, oldest first, until the socket is above the high mark. */

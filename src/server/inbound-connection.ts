@@ -182,6 +182,10 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     this.#host.sharing.setApart(this.#connection);
   }
 
+  spaceFound(): void {
+    this.#host.durable?.flows(this.#connection);
+  }
+
   /** Whether nothing of its own waits, and it can be written to. */
   get isIdle(): boolean {
     const { transport } = this;

@@ -66,6 +66,26 @@ describe('what a peer can make a durable topic cost', () => {
     await until(() => !peer.positions.has(ROOM), 'it is told');
   });
 
+  it('is closed if it cannot be told of 2,000 topics that it has left', async () => {
+    const service = await serve({ limits: { outboxHighBytes: 65_536, outboxLowBytes: 1_024 } });
+    const peer = await client(service);
+    const [connection] = [...service.supervisor.connections];
+    peer.socket.pause();
+    await until(() => {
+      connection?.send('x'.repeat(60_000));
+      return connection?.flow === 'congested';
+    }, 'it is congested');
+    const leaveNext = (number: number) => {
+      connection?.join(`room/invented/${number}`);
+      connection?.leave(`room/invented/${number}`);
+    };
+    for (let number = 0; number < 2_000; number += 1) leaveNext(number);
+    assert.equal(connection?.state, 'open');
+    leaveNext(2_000);
+    const { verdict } = await service.when('connection.closed');
+    assert.equal(verdict.cause, 'missed-messages');
+  });
+
   it('topics that it has invented and left are followed no more', async () => {
     const logs = new Set<string>();
     const bus = memoryBus();

@@ -187,6 +187,28 @@ describe('a durable topic', () => {
     assert.deepEqual(service.of('handler.errored'), []);
   });
 
+  it('tells a member that is back in a silent topic where it is, at a process that is new to it', async () => {
+    const bus = memoryBus({ retention: { forMs: 300 } });
+    const one = await serve({ bus });
+    const before = await client(one);
+    await append(one, 1, 1);
+    await gets(before, 1);
+    const kept = before.positions.get(ROOM);
+    // Numbers are those of the whole bus.
+    const topic = one.supervisor.topic('room/2');
+    for (let number = 0; number < 10; number += 1) await topic.append(number);
+    await until(() => before.positions.get(ROOM) !== kept, 'it is told that nothing is new');
+    const silent = before.positions.get(ROOM);
+    before.socket.terminate();
+    await topic.append(10);
+    const after = await client(await serve({ bus }), before.positions);
+    assert.deepEqual(after.told, [resumed]);
+    await until(() => after.positions.get(ROOM) !== silent, 'it is told that nothing is new');
+    await append(one, 2, 2);
+    await gets(after, 2);
+    assert.deepEqual(after.told, [resumed]);
+  });
+
   it('tells a member that leaves to forget its position', async () => {
     const service = await serve();
     const peer = await client(service);
@@ -235,6 +257,40 @@ describe('a slow member of a durable topic', () => {
       numbers(1, 1_500).map((number) => big(number)),
     );
     assert.equal(slow.told.length, 1);
+  });
+
+  it('leaves room in its outbox for other messages while it catches up', async () => {
+    const service = await serve({
+      bus: memoryBus({ retention: { messagesPerTopic: 2_000 } }),
+      limits: { outboxHighBytes: 200_000, outboxLowBytes: 50_000 },
+    });
+    const before = await client(service);
+    await append(service, 1, 1);
+    await gets(before, 1);
+    before.socket.terminate();
+    await service.when('connection.closed');
+    await flood(service, 1_500);
+    const { supervisor } = service;
+    const prices = supervisor.topic('prices', { overflow: 'close' });
+    const results: string[] = [];
+    const sending = setInterval(() => {
+      for (const connection of supervisor.connections) {
+        results.push(connection.send({ other: 'a reply' }));
+        connection.join('prices');
+      }
+      prices.publish({ other: 'a price' });
+    }, 1);
+    stops.add(() => clearInterval(sending));
+    const after = await client(service, before.positions);
+    const own = () => after.messages.filter((message) => typeof message === 'string');
+    await until(() => own().length === 1_500, 'it has caught up');
+    assert.deepEqual(
+      own(),
+      numbers(1, 1_500).map((number) => big(number)),
+    );
+    assert.ok(results.length > 3, `${results.length} replies`);
+    assert.ok(!results.includes('refused'), 'each reply leaves');
+    assert.equal(after.closeCode, 0);
   });
 
   it('is told what it has missed for good, and a plain peer is closed with 1013', async () => {

@@ -96,6 +96,7 @@ export class OutboxBench {
       side: {
         socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
         ownFramesWait: () => {},
+        spaceFound: () => log.push('space'),
       },
       chart: { send: (fact: string) => log.push(fact) },
       end: (cause: string) => {

@@ -117,6 +117,7 @@ describe('a follower', () => {
     const reads: number[] = [];
     let left = 0;
     const outbox = {
+      hasSpace: () => true,
       publish: () => {
         left -= 1;
         return left < 0 ? 'refused' : 'queued';

@@ -31,6 +31,7 @@ function makeConnection(positions: Positions | null = null) {
     side: {
       ...{ isMooring: true, isCongested: false, positions },
       outbox: {
+        hasSpace: () => true,
         publish: (frame: Uint8Array) => {
           texts.push(
             Buffer.from(frame)
@@ -309,6 +310,42 @@ describe('a follower', () => {
     scene.pages = [{ isWhole: true, entries: [6, 7, 8].map(entry), hasMore: false }];
     await scene.round(member);
     assert.equal(made.texts.length, 2, 'where it is, and one message');
+  });
+
+  it('drops what it has read if that cannot be sent, and sends no more than there is space for', async () => {
+    const scene = new Scene();
+    scene.topic.following(place(5));
+    const member = scene.join();
+    const page: Page = { isWhole: true, entries: [6, 7, 8].map(entry), hasMore: false };
+    scene.pages = [page, page];
+    await member.follower.read();
+    member.side.outbox.hasSpace = () => false;
+    assert.equal(member.follower.pump(100), 0);
+    member.side.outbox.hasSpace = () => member.texts.length < 3;
+    member.follower.pump(100);
+    assert.equal(member.texts.length, 1, 'where it is');
+    await scene.round(member);
+    assert.equal(member.texts.length, 3, 'where it is, and two messages');
+    assert.deepEqual(member.follower.place, { ...place(7), tag: 'tag-7' });
+  });
+
+  it('is level if nothing is kept between its place and one without a message', async () => {
+    const scene = new Scene();
+    const positions = new Positions();
+    positions.add({ room: 'a.3.' });
+    positions.settle();
+    const member = scene.join(makeConnection(positions));
+    await scene.round(member);
+    await scene.round(member);
+    scene.topic.following(place(9));
+    await scene.round(member);
+    assert.equal(scene.isLevel(member), false, 'it was read once since the topic is followed');
+    await scene.round(member);
+    assert.equal(scene.isLevel(member), true);
+    assert.deepEqual(toldIn(member.texts), [
+      '"on","room","a.3.",true,"resumed"]',
+      '"still","room","a.9."]',
+    ]);
   });
 
   it('has waited in vain after two pages without a message, and waits for the next second', async () => {

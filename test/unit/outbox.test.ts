@@ -55,6 +55,55 @@ describe('Outbox', () => {
     assert.equal(bench.log.includes('end slow-consumer'), false);
   });
 
+  it('tells once when there is space for frames that can wait', async () => {
+    const bench = new OutboxBench({ high: 10_000, low: 1_000 });
+    assert.equal(bench.outbox.hasSpace(), true);
+    bench.write(600);
+    bench.write(600);
+    assert.equal(bench.outbox.hasSpace(), false);
+    assert.equal(bench.write(10), 'queued', 'others may leave');
+    bench.socket.takeAll();
+    await turns(2);
+    assert.deepEqual([bench.log, bench.outbox.hasSpace()], [['space'], true]);
+    bench.write(10);
+    bench.socket.takeAll();
+    await turns(2);
+    assert.deepEqual(bench.log, ['space']);
+    assert.equal(bench.wheel.size, 0);
+  });
+
+  it('tells of space also if a single write fills the outbox', async () => {
+    const bench = new OutboxBench({ high: 10_000, low: 1_000 });
+    bench.write(5_000);
+    assert.equal(bench.outbox.hasSpace(), false);
+    bench.socket.takeAll();
+    await turns(2);
+    assert.deepEqual(bench.log, ['space']);
+  });
+
+  it('tells of space also after a write that would need no callback', async () => {
+    const bench = new OutboxBench({ high: 10_000, low: 1_000 });
+    bench.write(900);
+    bench.outbox.publish(Buffer.alloc(200));
+    assert.equal(bench.outbox.hasSpace(), false);
+    bench.socket.takeAll();
+    await turns(2);
+    assert.deepEqual(bench.log, []);
+    bench.endTurn();
+    bench.socket.takeAll();
+    await turns(2);
+    assert.deepEqual(bench.log, ['space']);
+  });
+
+  it('ends a peer that takes nothing while frames wait for space', async () => {
+    const bench = new OutboxBench({ high: 10_000, low: 1_000 });
+    bench.write(600);
+    bench.write(600);
+    assert.equal(bench.outbox.hasSpace(), false);
+    bench.clock.advance(STALLED_MS + 200);
+    assert.deepEqual(bench.log, ['end slow-consumer']);
+  });
+
   it('D06: reports that a delayed write failed', async () => {
     const bench = new OutboxBench();
     bench.write(10);

@@ -12,6 +12,9 @@ import type { TopicAudience } from '../topics.ts';
 import { type EntryFrames, offFrame, stillFrame } from './entry-frames.ts';
 import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
 
+/** How many topics a client may have left without being told. */
+const UNTOLD_MAX = 2_000;
+
 /** What a durable topic needs of the topics of its supervisor. */
 export interface DurableTopicHost {
   readonly logParts: TopicLogParts;
@@ -92,12 +95,21 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   }
 
   /** A member leaves the topic, and goes on with its connection. */
-  leaves({ side }: InboundConnection): void {
+  leaves(connection: InboundConnection): void {
+    const { side } = connection;
     if (!side.isMooring) return;
     // If it joins again, it is new.
     side.positions?.take(this.name);
     const result = side.outbox?.publish(offFrame(this.name));
-    if (result === 'refused') side.untoldOffs = (side.untoldOffs ?? new Set()).add(this.name);
+    if (result === 'refused') this.#tellOffLater(connection);
+  }
+
+  /** Ends a member that reads nothing, and leaves more topics than a client has positions. */
+  #tellOffLater(connection: InboundConnection): void {
+    const { side } = connection;
+    side.untoldOffs ??= new Set();
+    if (side.untoldOffs.size < UNTOLD_MAX) side.untoldOffs.add(this.name);
+    else this.#host.end(connection);
   }
 
   /** A member has left, or its connection has ended. */
@@ -243,8 +255,15 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   /** If what must be there does not come, it waits for a while. */
   #goOn(follower: Follower): void {
-    if (follower.isInVain) this.stalled(follower);
-    else this.ready(follower);
+    if (!follower.isInVain) this.ready(follower);
+    else if (this.#top?.tag === '') this.#catchUp(follower, this.#top);
+    else this.stalled(follower);
+  }
+
+  /** Nothing is kept up to the top, and nothing was missed before it. */
+  #catchUp({ connection }: Follower, top: Place): void {
+    if (connection.side.isMooring) connection.side.outbox?.publish(stillFrame(this.name, top));
+    this.left(connection);
   }
 
   /** Whether it was not replaced: code of the application may let a member leave and join at any time. */

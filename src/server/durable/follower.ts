@@ -38,7 +38,7 @@ export type MissedCause = Exclude<RecoveryCause, 'resumed' | 'first'>;
  *
  * ```
  * joins, falls behind ─▶ place ─▶ pages after the place ─▶ outbox ─▶ level with the topic
- *                                  ▲ flows again              │ congested
+ *                                  ▲ has space                │ is full
  *                                  └──────────────────────────┘
  * ```
  */
@@ -93,7 +93,7 @@ export class Follower {
     return this.#news === null && !this.#isReading;
   }
 
-  /** Whether the bus has twice had nothing after its place. */
+  /** Whether the bus has twice had nothing after its place, since the topic is followed. */
   get isInVain(): boolean {
     return this.#emptyPages > 1;
   }
@@ -107,6 +107,7 @@ export class Follower {
   /** The topic begins at this place, for a member that has no other. */
   begin(top: Place): void {
     this.#place ??= top;
+    this.#emptyPages = 0;
   }
 
   /** It goes on at another place, because it has missed what is before it. */
@@ -119,7 +120,11 @@ export class Follower {
 
   /** Sends what it can, at most about `limit` messages. Returns how many. */
   pump(limit: number): number {
-    if (!this.isWaiting || !this.#isPlaced) return 0;
+    if (!this.isWaiting || !this.#isPlaced || !this.#hasSpace) {
+      // What was read is read again when it can be sent.
+      this.#page = null;
+      return 0;
+    }
     const place = this.#place as Place;
     if (this.#news !== null && this.#news !== 'resumed' && !this.#tell(place)) return 0;
     const page = this.#page ?? this.#topic.held(place, Math.min(limit, PAGE_MAX));
@@ -127,6 +132,11 @@ export class Follower {
     if (page !== null) return this.#take(page);
     this.#topic.unread(this);
     return 0;
+  }
+
+  /** What it sends leaves space for what the application sends. */
+  get #hasSpace(): boolean {
+    return this.connection.side.outbox?.hasSpace() === true;
   }
 
   /** Whether it is known where the member was. A Mooring client says so right after it has opened. */
@@ -173,20 +183,21 @@ export class Follower {
     const sent = this.#send(page.entries);
     this.#emptyPages = page.entries.length === 0 ? this.#emptyPages + 1 : 0;
     this.#pageMax = Math.min(PAGE_MAX, Math.max(1, 2 * sent), this.#pageMax * 2);
-    // Otherwise, it goes on when the outbox has drained.
+    // Otherwise, it goes on when the outbox has space.
     if (sent < page.entries.length) return sent;
     if (page.hasMore) this.#topic.ready(this);
     else this.#topic.reached(this);
     return sent;
   }
 
-  /** Returns how many of the messages the outbox has taken. */
+  /** Returns how many of the messages the outbox has taken. It takes them one by one, because they may be long. */
   #send(entries: (Page & { isWhole: true })['entries']): number {
     let sent = 0;
     for (const entry of entries) {
-      const { side } = this.connection;
+      const { outbox, isMooring } = this.connection.side;
+      if (outbox === null || !outbox.hasSpace()) return sent;
       const { plain, headed } = this.#topic.frames.of(this.#topic.name, entry);
-      const result = side.outbox?.publish(side.isMooring ? headed : plain) ?? 'refused';
+      const result = outbox.publish(isMooring ? headed : plain);
       if (result === 'refused' || this.#isOver) return sent;
       this.#place = placeOf(entry);
       sent += 1;
