@@ -14,9 +14,6 @@ const POSITION_MAX = 64;
  */
 const HEADING_BYTES_MAX = 1_000;
 
-/** The bytes of a heading without topics. */
-const EMPTY_BYTES = /* @__PURE__ */ headingText('from', {}).length;
-
 /** What a server tells about a durable topic. */
 export interface Waypoint {
   readonly topic: string;
@@ -42,12 +39,13 @@ export class Positions {
   /** The headings that tell a server where the client was. Several, because a server may limit the length of a message. */
   get headings(): readonly string[] {
     const parts: Record<string, string>[] = [];
+    const emptyBytes = headingText('from', {}).length;
     let length = HEADING_BYTES_MAX;
     for (const [topic, position] of this.#positions) {
       const added = byteLength(JSON.stringify({ [topic]: position }));
       if (length + added > HEADING_BYTES_MAX) {
         parts.push(Object.create(null));
-        length = EMPTY_BYTES;
+        length = emptyBytes;
       }
       (parts.at(-1) as Record<string, string>)[topic] = position;
       length += added;
