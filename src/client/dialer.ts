@@ -73,6 +73,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #isPaused = false;
   /** Made for the first message that is held back: during `onOpen`, and after it while reading is paused. */
   #heldMade: HeldBack | null = null;
+  /** Whether a message that cannot be read may come behind one that is held back. It is then read only after `onOpen`. */
+  #isWary = false;
   #positions: Positions | null = null;
 
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
@@ -354,11 +356,17 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#heldMade;
   }
 
+  /** Counts a message as received that would end the next connection, too. */
+  #skip(connection: OutboundConnection): void {
+    this.#isWary = !this.#held.skip(connection.side.takeAhead());
+  }
+
   /** If too much is held back, reading pauses until `onOpen` settles. */
   hold(connection: OutboundConnection, deliver: () => unknown): void {
     this.#held.add(deliver);
     const heldBytes = (this.#welcome?.arrivedBytes ?? 0) + this.#held.bytes;
-    if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
+    if (this.#isWary || heldBytes >= this.context.limits.inFlightBytesMax)
+      connection.intake.pause('handlers');
   }
 
   get positions(): Positions {
@@ -405,14 +413,14 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       this.#parts.streams.report(handler)(error);
       return;
     }
-    // The contract has thrown.
-    if (handler === 'messages') this.#held.skip(connection.side.takeAhead());
     const { notifications } = this.charts;
     // Held back until the gate has shut: a subscriber must not find, or check out, a connection that is about to end.
     notifications.during(() => {
       notifications.add(() => this.#parts.streams.report(handler)(error));
       connection.end('handler-error', error);
     });
+    // The contract has thrown.
+    if (handler === 'messages') this.#skip(connection);
   }
 
   #ended(connection: OutboundConnection): void {
@@ -423,7 +431,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#welcome?.stop();
     this.#welcome = null;
     const { verdict, failure } = connection;
-    if (verdict && isUnreadable(verdict)) this.#held.skip(connection.side.takeAhead());
+    if (verdict && isUnreadable(verdict)) this.#skip(connection);
     this.#heldMade?.clear();
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

@@ -13,7 +13,10 @@ interface Passing {
   pass(waypoint: Waypoint): void;
 }
 
-/** What has arrived while an async `onOpen` is running, in order: messages, and positions in durable topics. */
+/**
+ * What has arrived and waits, in order: messages, and positions in durable topics. It waits while an async `onOpen` is running, and
+ * after that while reading is paused.
+ */
 export class HeldBack {
   readonly #client: Passing;
   #held: (Deliver | Waypoint)[] = [];
@@ -42,14 +45,16 @@ export class HeldBack {
   }
 
   /**
-   * Counts a message as received that ends each connection on which it arrives. Messages that are held back come again, and this
-   * one after them.
+   * Passes the position of a message that ends each connection on which it arrives. Returns `false` if messages are held back:
+   * they come again, and this one after them.
    */
-  skip(unreadable: Waypoint | null): void {
+  skip(unreadable: Waypoint | null): boolean {
+    if (unreadable === null) return true;
     const waypoints = this.#held.filter((held) => typeof held !== 'function');
-    if (unreadable === null || waypoints.length < this.#held.length) return;
+    if (waypoints.length < this.#held.length) return false;
     this.clear();
     for (const waypoint of [...waypoints, unreadable]) this.#client.pass(waypoint);
+    return true;
   }
 
   clear(): void {
@@ -57,7 +62,7 @@ export class HeldBack {
   }
 }
 
-/** Whether a message has ended the connection that was too long for this side, or came in too many parts. */
+/** Whether a message that is too long for this side, or came in too many parts, has ended the connection. */
 export function isUnreadable({ cause, sent }: CloseVerdict): boolean {
   return cause === 'message-limit' || (cause === 'protocol-error' && sent?.code === TOO_LONG);
 }

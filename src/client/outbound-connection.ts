@@ -67,8 +67,8 @@ export class Outbound implements ConnectionSide {
   #outbox: OutboundOutbox | null = null;
   #isMooring = false;
   #isGreeted = false;
-  /** Whether the peer knows where this side was. */
-  #hasTold = false;
+  /** The headings that have yet to tell the peer where this side was; `null` before the first beat. */
+  #untold: string[] | null = null;
   /** Whether the peer waits for the answer to a beat. */
   #owesAnswer = false;
   /** Where this side is when it has the next message. */
@@ -212,13 +212,12 @@ export class Outbound implements ConnectionSide {
 
   /** Without its positions, it gives no answer: the peer would take it for a new member. */
   #answer(): void {
-    this.#hasTold ||= this.#tellPositions();
-    if (this.#hasTold) this.#owesAnswer = this.#isRefused(beatAnswer);
-  }
-
-  /** Returns `false` if there is no room for them. */
-  #tellPositions(): boolean {
-    return !this.#host.positionsHeadings.some((heading) => this.#isRefused(heading));
+    this.#untold ??= [...this.#host.positionsHeadings];
+    for (const heading of [...this.#untold]) {
+      if (this.#isRefused(heading)) return;
+      this.#untold.shift();
+    }
+    this.#owesAnswer = this.#isRefused(beatAnswer);
   }
 
   #isRefused(payload: string): boolean {

@@ -46,6 +46,9 @@ interface Conflated extends Conflatable {
 /** Receives the result of a frame. */
 type FlushWaiter = (result: FlushResult) => void;
 
+/** A write of no bytes. */
+const nothing = Buffer.alloc(0);
+
 type Written = (error?: Error | null) => void;
 
 /**
@@ -77,6 +80,8 @@ export class Outbox implements Flushable {
   #conflatedBytes = 0;
   /** Callers that wait for frames of the batch. */
   #pendingFlushes: FlushWaiter[] | null = null;
+  /** Whether it is called back when everything that waits has left. */
+  #isSpaceAsked = false;
   /** The callback of writes that may have to wait. All share it, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
@@ -113,12 +118,34 @@ export class Outbox implements Flushable {
   hasSpace(): boolean {
     const isFull = this.#isFull;
     this.#backpressure.awaitRoom(isFull);
+    if (isFull && !this.#isSpaceAsked) this.#askForSpace();
     return !isFull;
   }
 
   get #isFull(): boolean {
     const waitingBytes = (this.#batch?.bytes ?? 0) + this.#socket.writableLength;
     return this.isCongested || waitingBytes > this.#context.limits.outboxLowBytes;
+  }
+
+  /** Writes nothing behind what waits, to be called back. Control frames, and frames that were shared, have no callback. */
+  #askForSpace(): void {
+    this.flush();
+    if (!this.#socket.writable) return;
+    this.#isSpaceAsked = true;
+    writeChunks(this.#socket, [nothing], () => {
+      this.#isSpaceAsked = false;
+      if (!this.#socket.destroyed) this.#lookForSpace();
+    });
+  }
+
+  #lookForSpace(): void {
+    this.#backpressure.backlogShrank();
+    if (!this.#backpressure.isAwaited) return;
+    if (this.#isFull) this.#askForSpace();
+    else {
+      this.#backpressure.awaitRoom(false);
+      this.#connection.side.spaceFound();
+    }
   }
 
   /** Writes the first frame of a turn at once, and later ones together at the end of the turn. */
@@ -285,15 +312,7 @@ export class Outbox implements Flushable {
     // Node.js 20 reports success for the unfinished write of a destroyed socket.
     else if (this.#socket.destroyed)
       socketEvents.sendErrored(new Error('the socket was destroyed'));
-    else {
-      this.#backpressure.backlogShrank();
-      if (this.#backpressure.isAwaited && !this.#isFull) this.#spaceFound();
-    }
-  }
-
-  #spaceFound(): void {
-    this.#backpressure.awaitRoom(false);
-    this.#connection.side.spaceFound();
+    else this.#backpressure.backlogShrank();
   }
 
   /** Writes kept frames, oldest first, until the socket is above the high mark. */

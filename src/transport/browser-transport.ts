@@ -88,7 +88,7 @@ export class BrowserTransport implements OutboundTransport {
   #look: TimerHandle | null = null;
   #leftAtRelease = 0;
   #lookMs = LOOK_MS;
-  /** What arrived during a pause, in order: messages, and a close frame last. */
+  /** What arrived during a pause, in order: messages, also those that are too long, and a close frame last. */
   #held: (() => void)[] = [];
   #heldBytes = 0;
 
@@ -122,9 +122,14 @@ export class BrowserTransport implements OutboundTransport {
     const bytes =
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
-    if (bytes.length > this.#payloadBytesMax) this.#observer.messageRefused(this.#tooLong);
-    else if (this.isPaused || this.#held.length > 0) this.#hold(bytes, typeof data !== 'string');
-    else this.#observer.connection.receive(bytes, typeof data !== 'string');
+    const { connection } = this.#observer;
+    const isTooLong = bytes.length > this.#payloadBytesMax;
+    const deliver = () => {
+      if (isTooLong) this.#observer.messageRefused(this.#tooLong);
+      else connection.receive(bytes, typeof data !== 'string');
+    };
+    if (this.isPaused || this.#held.length > 0) this.#hold(deliver, isTooLong ? 0 : bytes.length);
+    else deliver();
   }
 
   /** The browser already has the whole message. The limit protects what the page does with it. */
@@ -134,8 +139,8 @@ export class BrowserTransport implements OutboundTransport {
   }
 
   /** A page cannot stop its browser from reading, so this holds messages, up to a limit. One message always fits. */
-  #hold(payload: Uint8Array, isBinary: boolean): void {
-    const bytes = payload.length + HELD_MESSAGE_BYTES;
+  #hold(deliver: () => void, payloadBytes: number): void {
+    const bytes = payloadBytes + HELD_MESSAGE_BYTES;
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#payloadBytesMax) {
       this.#observer.overflowed();
       return;
@@ -143,7 +148,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#heldBytes += bytes;
     this.#held.push(() => {
       this.#heldBytes -= bytes;
-      this.#observer.connection.receive(payload, isBinary);
+      deliver();
     });
   }
 

@@ -201,6 +201,55 @@ describe('a client in durable topics', () => {
       assert.deepEqual(causes, [cause]);
     });
 
+  it('comes back behind a message that is too long, and gets those before it, though onOpen takes its time', async () => {
+    const service = await serve();
+    const client = dial(service.url, {
+      ...tooLong,
+      onOpen: () => new Promise((resolve) => setTimeout(resolve, 50)),
+    });
+    let endings = 0;
+    client.endings$.subscribe(() => {
+      endings += 1;
+    });
+    await told(client, 1);
+    for (const connection of service.supervisor.connections) connection.terminate();
+    await append(service, 1, 'x'.repeat(2_000), 2);
+    await until(() => client.seen.messages.length === 2, 'both arrive');
+    assert.deepEqual(client.seen.messages, [1, 2]);
+    assert.equal(endings, 3, 'after the break, with the first held back, and behind it');
+  });
+
+  it('of a page gets what came before a message that is too long, while reading is paused', async () => {
+    globalThis.WebSocket ??= UndiciWebSocket as never;
+    const service = await serve();
+    const limits = { payloadBytesMax: 8_000 };
+    const client = watched(createPageClient(service.url, { mooring: true, backoff, limits }));
+    await told(client, 1);
+    client.pause();
+    await append(service, 1, 'x'.repeat(9_000), 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(client.seen.log, ['first']);
+    client.resume();
+    await got(client, 'first', 1, 'resumed', 2);
+  });
+
+  it('tells each of its positions once, though not all fit into its outbox', async () => {
+    globalThis.WebSocket ??= UndiciWebSocket as never;
+    const service = await serve();
+    const names = Array.from({ length: 500 }, (_, number) => `room/${'x'.repeat(200)}/${number}`);
+    const positions = Object.fromEntries([ROOM, ...names].map((name) => [name, 'log.1.tag']));
+    const limits = { outboxHighBytes: 4_096, outboxLowBytes: 1_024 };
+    const client = watched(
+      createPageClient(service.url, { mooring: true, backoff, limits, positions }),
+    );
+    await told(client, 1);
+    assert.equal(client.seen.recoveries[0]?.cause, 'reset');
+    await client.close();
+    const { verdict } = await service.when('connection.closed');
+    const bytes = JSON.stringify(positions).length;
+    assert.ok(verdict.bytesIn > bytes && verdict.bytesIn < 1.3 * bytes, `${verdict.bytesIn}`);
+  });
+
   it('answers the first beat as soon as its outbox has room, though it sends all the time', async () => {
     const service = await serve();
     const client = dial(service.url, {

@@ -208,7 +208,7 @@ export const mutants: readonly Mutant[] = [
     name: 'congested forever',
     fault: 'A peer that has caught up gets no more messages.',
     file: outbox,
-    from: '      this.#backpressure.backlogShrank();\n',
+    from: '    else this.#backpressure.backlogShrank();\n',
     to: '',
   },
   {

@@ -40,7 +40,7 @@ class FakeSocket extends Writable {
   }
 
   takeAll(): void {
-    while (this.writableLength > 0) this.take();
+    while (this.#pending.length > 0) this.take();
   }
 
   /** Makes the write in progress fail. */

@@ -81,18 +81,30 @@ describe('Outbox', () => {
     assert.deepEqual(bench.log, ['space']);
   });
 
-  it('tells of space also after a write that would need no callback', async () => {
+  it('tells of space also behind frames that others have written', async () => {
     const bench = new OutboxBench({ high: 10_000, low: 1_000 });
-    bench.write(900);
-    bench.outbox.publish(Buffer.alloc(200));
+    // A frame that members share, or a control frame.
+    bench.socket.write(Buffer.alloc(5_000));
     assert.equal(bench.outbox.hasSpace(), false);
-    bench.socket.takeAll();
+    bench.socket.write(Buffer.alloc(5_000));
+    assert.equal(bench.outbox.hasSpace(), false);
+    bench.socket.take();
     await turns(2);
     assert.deepEqual(bench.log, []);
-    bench.endTurn();
     bench.socket.takeAll();
     await turns(2);
     assert.deepEqual(bench.log, ['space']);
+  });
+
+  it('writes its batch if that leaves no space, and tells of space also then', async () => {
+    const bench = new OutboxBench({ high: 10_000, low: 1_000 });
+    bench.outbox.publish(Buffer.alloc(2_000));
+    const flushed = bench.outbox.sendAndFlush(Buffer.alloc(10));
+    bench.socket.isFast = true;
+    assert.equal(bench.outbox.hasSpace(), false);
+    assert.equal(await flushed, 'sent');
+    await turns(2);
+    assert.deepEqual([bench.log, bench.outbox.hasSpace()], [['space'], true]);
   });
 
   it('ends a peer that takes nothing while frames wait for space', async () => {

@@ -107,9 +107,8 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   /** Ends a member that reads nothing, and leaves more topics than a client has positions. */
   #tellOffLater(connection: InboundConnection): void {
     const { side } = connection;
-    side.untoldOffs ??= new Set();
-    if (side.untoldOffs.size < UNTOLD_MAX) side.untoldOffs.add(this.name);
-    else this.#host.end(connection);
+    side.untoldOffs = (side.untoldOffs ?? new Set()).add(this.name);
+    if (side.untoldOffs.size > UNTOLD_MAX) this.#host.end(connection);
   }
 
   /** A member has left, or its connection has ended. */
