@@ -23,9 +23,10 @@ export class SendWindow {
 
   /** Takes a message, unless too much is under way. @param bytes - of the message and its subject */
   take(nats: Confirming, bytes: number): boolean {
+    // Before this message counts: it leaves after the question.
+    this.#askIfMany(nats);
     if (this.#underWayBytes >= UNDER_WAY_BYTES_MAX) return false;
     this.#underWayBytes += bytes + OVERHEAD_BYTES;
-    if (this.#askedBytes === 0 && this.#underWayBytes >= ASK_BYTES) this.#ask(nats);
     return true;
   }
 
@@ -36,7 +37,8 @@ export class SendWindow {
     this.#connection += 1;
   }
 
-  #ask(nats: Confirming): void {
+  #askIfMany(nats: Confirming): void {
+    if (this.#askedBytes > 0 || this.#underWayBytes < ASK_BYTES) return;
     const connection = this.#connection;
     const bytes = this.#underWayBytes;
     this.#askedBytes = bytes;
@@ -44,6 +46,8 @@ export class SendWindow {
       if (connection !== this.#connection) return;
       this.#askedBytes = 0;
       this.#underWayBytes -= bytes;
+      // Messages that left after the question may fill the window, and then nothing else asks.
+      this.#askIfMany(nats);
     };
     // A connection that is lost rejects, and is followed by a reset.
     nats.flush().then(answered, () => {});
