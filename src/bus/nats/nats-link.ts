@@ -47,6 +47,8 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
   #state: 'up' | 'down' | null = null;
   /** Whether the host knows that the credentials are refused. */
   #isRefused = false;
+  /** Ends the waits for an answer of the server: nats.js never settles those of a connection that is lost. */
+  readonly #waiting = new Set<() => void>();
   readonly #closed = new AbortController();
   /** Ends the pause between two attempts. */
   #endPause: () => void = () => {};
@@ -102,8 +104,17 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
   }
 
   /** Resolves when the server has everything that was sent before, or the connection is lost. */
-  async confirmed(): Promise<void> {
-    if (this.#state === 'up') await this.#nats?.flush().catch(() => {});
+  confirmed(): Promise<void> {
+    const nats = this.#nats;
+    if (nats === null || nats.isClosed()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      nats.flush().then(done, done);
+    });
   }
 
   get #isClosed(): boolean {
@@ -152,13 +163,13 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
 
   /** Serves a connection until it is lost or closed. */
   async #serve(nats: NatsConnection): Promise<void> {
-    const statuses = nats.status();
+    const ended = this.#noteAll(nats.status());
     this.#nats = nats;
     try {
       if (this.#isClosed) return;
-      await this.#subscribeAll(nats);
-      if (!nats.isClosed()) this.#up(nats);
-      for await (const status of statuses) this.#noted(status);
+      // It may be lost before it is up.
+      await Promise.race([this.#begin(nats), ended]);
+      await ended;
     } finally {
       this.#lost();
       await nats.close();
@@ -167,13 +178,22 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
     this.#moved('down', error instanceof Error ? error : undefined);
   }
 
-  #up(nats: NatsConnection): void {
+  async #noteAll(statuses: AsyncIterable<Status>): Promise<void> {
+    for await (const status of statuses) this.#noted(status);
+  }
+
+  /** The link is up when the server has its subscriptions: what the others publish from then on is heard. */
+  async #begin(nats: NatsConnection): Promise<void> {
+    await this.#subscribeAll(nats);
+    await this.confirmed();
+    if (this.#isClosed || this.#nats !== nats || nats.isClosed()) return;
     this.#log?.connected(nats);
     this.#moved('up');
   }
 
   #lost(): void {
     this.#nats = null;
+    for (const done of this.#waiting) done();
     this.#log?.disconnected();
   }
 
