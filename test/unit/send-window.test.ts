@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SendWindow } from '../../src/bus/nats/send-window.ts';
 
+const MIB = 1_048_576;
+
 /** A server that answers when it is told to. */
 class Server {
   readonly asked: PromiseWithResolvers[] = [];
@@ -55,5 +57,28 @@ describe('SendWindow', () => {
     await Promise.resolve();
     assert.equal(window.take(now, 1), false);
     assert.ok(count >= 80);
+  });
+
+  it('empties after messages of different sizes in one turn', async () => {
+    const window = new SendWindow();
+    const server = new Server();
+    for (let left = 27; left > 0; left -= 1) window.take(server, 10_000);
+    assert.ok(fill(window, server, MIB) > 0);
+    for (const { resolve } of server.asked) {
+      resolve();
+      await Promise.resolve();
+    }
+    assert.equal(fill(window, server, MIB), 8, 'the server has everything');
+  });
+
+  it('asks about a message once it has left, even if it fills the window alone', async () => {
+    const window = new SendWindow();
+    const server = new Server();
+    window.take(server, 9 * MIB);
+    assert.equal(server.asked.length, 0);
+    assert.deepEqual([window.take(server, 1), server.asked.length], [false, 1]);
+    server.asked[0]?.resolve();
+    await Promise.resolve();
+    assert.equal(window.take(server, 1), true);
   });
 });
