@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 /** A key and a self-signed certificate, in PEM. */
 export interface SelfSigned {
@@ -10,6 +11,7 @@ const tag = { integer: 0x02, bits: 0x03, octets: 0x04, oid: 0x06, utf8: 0x0c, se
 const SET = 0x31;
 const GENERALIZED_TIME = 0x18;
 const DNS_NAME = 0x82;
+const IP_ADDRESS = 0x87;
 const VERSION = 0xa0;
 const EXTENSIONS = 0xa3;
 
@@ -17,13 +19,13 @@ const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex');
 const commonName = Buffer.from('550403', 'hex');
 const subjectAltName = Buffer.from('551d11', 'hex');
 
-/** Makes a certificate for one DNS name, valid for a day around now (X.509, RFC 5280). */
+/** Makes a certificate for one DNS name or IPv4 address, valid for a day around now (X.509, RFC 5280). */
 export function selfSigned(name: string): SelfSigned {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const algorithm = der(tag.sequence, der(tag.oid, ecdsaWithSha256));
   const text = der(tag.utf8, Buffer.from(name));
   const subject = der(tag.sequence, der(SET, der(tag.sequence, der(tag.oid, commonName), text)));
-  const names = der(tag.octets, der(tag.sequence, der(DNS_NAME, Buffer.from(name))));
+  const names = der(tag.octets, der(tag.sequence, alternativeName(name)));
   const extension = der(tag.sequence, der(tag.oid, subjectAltName), names);
   const toBeSigned = der(
     tag.sequence,
@@ -41,6 +43,11 @@ export function selfSigned(name: string): SelfSigned {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: pem(der(tag.sequence, toBeSigned, algorithm, signature)),
   };
+}
+
+function alternativeName(name: string): Buffer {
+  if (isIPv4(name)) return der(IP_ADDRESS, Buffer.from(name.split('.').map(Number)));
+  return der(DNS_NAME, Buffer.from(name));
 }
 
 const DAY_MS = 86_400_000;

@@ -43,6 +43,7 @@ describe('natsBus', () => {
       'reconnect',
       'reconnectTimeWait',
       'maxReconnectAttempts',
+      'resolve',
     ])
       assert.throws(() => natsBus({ connection: { [name]: 1 } }), {
         code: 'invalid-options',

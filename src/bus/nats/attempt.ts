@@ -1,5 +1,8 @@
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { connect, type NatsConnection, type TlsOptions } from '@nats-io/transport-node';
 import { whenAborted } from '../../core/guard.ts';
+import { addressOf } from './address.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
 import { probe } from './probe.ts';
 
@@ -24,27 +27,39 @@ export async function attempt(
   connection: ResolvedNatsBusOptions['connection'],
   closed: AbortSignal,
 ): Promise<NatsConnection> {
+  const { host } = addressOf(server);
   const abandoned = new AbortController();
   const stopWaiting = whenAborted(closed, () => abandoned.abort());
   try {
     const speaksFirst = connection?.tls?.handshakeFirst !== true;
     const asksForTls = speaksFirst && (await probe(server, ATTEMPT_MS, abandoned.signal));
     const tls = connection?.tls === undefined && asksForTls ? {} : connection?.tls;
-    return await connect({
+    const nats = await connect({
       timeout: ATTEMPT_MS,
       pingInterval: PING_INTERVAL_MS,
       maxPingOut: PINGS_OUT_MAX,
       ...connection,
-      ...(tls && { tls: { ...tls, signal: abandoned.signal } as TlsOptions }),
+      ...(tls && { tls: { ...namesOf(host), ...tls, signal: abandoned.signal } as TlsOptions }),
       servers: server,
+      // nats.js tries the addresses of a name within one connection, and closes that connection while it still tries. Node.js
+      // tries them as well.
+      resolve: false,
       noEcho: true,
       reconnect: false,
       maxReconnectAttempts: -1,
     });
+    // It would never report its end.
+    if (nats.isClosed()) throw new Error(`${host} has closed the connection`);
+    return nats;
   } catch (thrown) {
     abandoned.abort();
     throw thrown;
   } finally {
     stopWaiting();
   }
+}
+
+/** The names by which TLS knows a host. Otherwise nats.js takes every certificate for one of `localhost`. */
+function namesOf(host: string): ConnectionOptions {
+  return isIP(host) === 0 ? { host, servername: host } : { host };
 }

@@ -26,6 +26,7 @@ const OWN = [
   'waitOnFirstConnect',
   'ignoreAuthErrorAbort',
   'ignoreClusterUpdates',
+  'resolve',
 ] as const;
 
 /** Options of {@link natsBus}. */
@@ -76,7 +77,6 @@ const PASSED_ON = {
   pass: true,
   pedantic: true,
   pingInterval: true,
-  resolve: true,
   timeout: true,
   tls: true,
   token: true,
