@@ -99,7 +99,7 @@ export class Keys {
     // Answered together: one message may announce thousands, and any program can announce a key a thousand times.
     const newer = new Set<InboundConnection>();
     for (const announcement of newest) this.#heardOf(announcement, newer);
-    this.#announceEach(newer);
+    this.#announceEach(this.#announcementsOf(newer));
   }
 
   /** @param newer - takes the connections here that are newer than the announced one */
@@ -121,15 +121,25 @@ export class Keys {
     return key === undefined || stamp === undefined ? null : [key, stamp, connection.id];
   }
 
+  /**
+   * Sends a message even if there is nothing to announce, with any policy. A NATS server that was frozen delivers late what an
+   * earlier connection of this process sent; the others refuse it once they have heard something over this connection.
+   */
   #announceAll(): void {
-    if (this.#parts.policy === 'newest') this.#announceEach(this.#parts.registry);
+    const { policy, registry } = this.#parts;
+    const all = policy === 'newest' ? this.#announcementsOf(registry) : [];
+    if (all.length === 0) this.#announce(all);
+    this.#announceEach(all);
   }
 
-  #announceEach(connections: Iterable<InboundConnection>): void {
+  #announcementsOf(connections: Iterable<InboundConnection>): Announcement[] {
     const open = [...connections].filter(({ isOpen }) => isOpen);
     const all = open.map((connection) => this.#announcementOf(connection));
-    const known = all.filter((announcement) => announcement !== null);
-    for (const some of inMessages(known)) this.#announce(some);
+    return all.filter((announcement) => announcement !== null);
+  }
+
+  #announceEach(announcements: readonly Announcement[]): void {
+    for (const some of inMessages(announcements)) this.#announce(some);
   }
 
   #announce(newest: readonly Announcement[]): void {

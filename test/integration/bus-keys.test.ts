@@ -82,3 +82,14 @@ describe('newest', () => {
     assert.deepEqual(announced(), [['keys', connection?.id]]);
   });
 });
+
+describe('many', () => {
+  it('the other processes hear something when the bus is up', async () => {
+    bus = new ScriptedBus();
+    service = await Service.start({ bus });
+    await service.when('bus.up');
+    assert.deepEqual(bus.sent, [{ channel: 'keys', text: '{"newest":[]}' }]);
+    await service.supervisor.drain();
+    await service.stop();
+  });
+});
