@@ -22,7 +22,8 @@ describe('Senders', () => {
     for (const sender of [one, other]) sender.connected();
     const late = one.mark;
     one.connected();
-    for (const mark of [one.mark, other.mark, undefined, '', '_INBOX.abc', 'x.1', 'abcdef.x'])
+    assert.match(one.mark, /^[0-9a-z]{12}\.2$/);
+    for (const mark of [one.mark, other.mark, undefined, '', '_INBOX.abc', 'x.1', 'abcdefghijkl.x'])
       assert.equal(senders.accepts(mark), true, mark);
     assert.equal(senders.accepts(late), false);
   });
@@ -40,7 +41,7 @@ describe('Senders', () => {
   it('forget the oldest of 10,000 senders', () => {
     const senders = new Senders(new Sender());
     const markOf = (number: number, connection: number) =>
-      `${number.toString(36).padStart(6, '0')}.${connection}`;
+      `${number.toString(36).padStart(12, '0')}.${connection}`;
     for (let number = 0; number <= 10_000; number += 1) senders.accepts(markOf(number, 2));
     assert.equal(senders.accepts(markOf(0, 1)), true);
     assert.equal(senders.accepts(markOf(9_999, 1)), false);

@@ -1,14 +1,14 @@
-import { shortName } from '../../core/short-name.ts';
+import { longName } from '../../core/short-name.ts';
 
 /** How many senders are remembered. A process is another sender each time it starts. */
 const SENDERS_MAX = 10_000;
 
 /** The form of the reply subject that names a sender and its connection. */
-const form = /^([0-9a-z]{6})\.(\d+)$/;
+const form = /^([0-9a-z]{12})\.(\d+)$/;
 
 /** The sender of a link, in the reply subject of what it publishes: its name, and the number of its connection. */
 export class Sender {
-  readonly name = shortName();
+  readonly name = longName();
   #connection = 0;
   #mark = '';
 

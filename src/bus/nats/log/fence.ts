@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '../../../core/clock.ts';
-import { shortName } from '../../../core/short-name.ts';
+import { longName } from '../../../core/short-name.ts';
 import type { ResolvedNatsBusOptions } from '../options.ts';
 import { subjectOf } from '../subject.ts';
 import { Anchor } from './anchor.ts';
@@ -143,7 +143,7 @@ export class Fence {
   /** Appends a fence. Returns `null` if the newest one has another number than `last`. */
   async #keep(stream: JetStream, next: Naming, last: number): Promise<FenceMark | null> {
     const { incarnation, over } = next;
-    const name = `${TOKEN}/${newName()}`;
+    const name = `${TOKEN}/${longName()}`;
     const headers = headersOf(name, false);
     const seq = await stream.keep(this.#subject, `${incarnation} ${over}`, headers, last);
     return seq === null ? null : { seq, name, incarnation, over };
@@ -153,9 +153,9 @@ export class Fence {
   #successor(info: StreamInfo, found: FenceMark | null, isBroken: boolean) {
     const known = this.isKnown(info) ? this.#known?.mark : undefined;
     const isReplaced = found !== null && found.over === known?.incarnation;
-    if (isBroken && !isReplaced) return { incarnation: newName(), over: known?.incarnation ?? '' };
+    if (isBroken && !isReplaced) return { incarnation: longName(), over: known?.incarnation ?? '' };
     // If all have expired, but not the anchor's past, the log goes on.
-    return found ?? known ?? { incarnation: newName(), over: '' };
+    return found ?? known ?? { incarnation: longName(), over: '' };
   }
 
   #adopt(info: StreamInfo, mark: FenceMark, isBroken: boolean): void {
@@ -221,10 +221,6 @@ function fullOrThrow(thrown: unknown): Error {
 function orThrow(mark: FenceMark | null, problem: Error): FenceMark {
   if (mark === null) throw problem;
   return mark;
-}
-
-function newName(): string {
-  return shortName() + shortName();
 }
 
 function markOf(message: KeptMessage): FenceMark {
