@@ -104,6 +104,11 @@ export class NatsServer {
     this.#process.kill('SIGCONT');
   }
 
+  /** Reads its configuration again. */
+  reload(): void {
+    this.#process.kill('SIGHUP');
+  }
+
   #spawn(): ChildProcess {
     const ports = ['-a', '127.0.0.1', '-p', `${this.#port}`, '-m', `${this.#monitorPort}`];
     return spawn(this.#program.path, [...ports, ...this.#options], {

@@ -49,6 +49,8 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
   #isRefused = false;
   /** Ends the waits for an answer of the server: nats.js never settles those of a connection that is lost. */
   readonly #waiting = new Set<() => void>();
+  /** Errors that are not reported. */
+  readonly #ignored = new WeakSet<Error>();
   readonly #closed = new AbortController();
   /** Ends the pause between two attempts. */
   #endPause: () => void = () => {};
@@ -101,6 +103,11 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
   forget(interest: NatsInterest): void {
     if (this.#interests.get(interest.channel) === interest)
       this.#interests.delete(interest.channel);
+  }
+
+  /** Called by an interest that is refused again. */
+  ignore(error: Error): void {
+    this.#ignored.add(error);
   }
 
   /** Resolves when the server has everything that was sent before, or the connection is lost. */
@@ -211,7 +218,7 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
       case 'error':
         // nats.js then disconnects as if the server did not answer.
         if (isRefusal(status.error)) this.#moved('down', status.error);
-        else this.host.errored(status.error);
+        else if (!this.#ignored.has(status.error)) this.host.errored(status.error);
         break;
       default:
     }
