@@ -28,6 +28,11 @@ export interface BusHost {
    */
   moved(state: 'up' | 'down', error?: Error): void;
   /**
+   * The bus was up in parts that did not reach each other, and these have joined: for example, two servers of a cluster have
+   * connected.
+   */
+  rejoined(): void;
+  /**
    * Something went wrong that does not change the state of the link: a channel may not be heard, or the credentials are refused
    * while the link is down.
    */

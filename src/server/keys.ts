@@ -11,7 +11,7 @@ import type { KeyClosing, SameKeyPolicy } from './supervisor-types.ts';
 const ANNOUNCED_PER_MESSAGE = 200;
 const KEY_LENGTHS_PER_MESSAGE = 8_192;
 
-/** The pause before everything is announced again, because an announcement has not left. */
+/** The pause before everything is announced again, because an announcement may not have arrived. */
 const ANNOUNCE_AGAIN_MS = 1_000;
 
 /** How far the stamp of another process may lie ahead: a century. Otherwise one message could use up all stamps. */
@@ -56,6 +56,8 @@ export class Keys {
         heard: (message) => this.#heard(message),
         // What opened on either side of an outage was not announced across it.
         up: () => this.#announceAll(),
+        // After a pause, in which NATS servers that have connected learn who hears what.
+        rejoined: () => this.#announceAgain(),
       }) ?? null;
   }
 

@@ -29,6 +29,8 @@ export interface ControlListener {
   heard(message: unknown): void;
   /** The bus is up, or up again. */
   up(): void;
+  /** The bus is up, and may reach supervisors that it did not reach. */
+  rejoined(): void;
 }
 
 /** Tells the other supervisors something. */
@@ -215,6 +217,11 @@ export class Reach implements BusHost {
       if (state === 'up') reporter.emit({ type: 'bus.up' });
       else reporter.busDown(error);
     });
+  }
+
+  rejoined(): void {
+    if (this.#isClosed) return;
+    for (const control of this.#controls) control.rejoined();
   }
 
   errored(error: Error): void {

@@ -8,6 +8,7 @@ import { deadPort } from '../support/dead-port.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { newestNatsServer } from '../support/nats-versions.ts';
 import { hears, Nodes } from '../support/nodes.ts';
+import { PlainClient } from '../support/plain-client.ts';
 import { RawNats } from '../support/raw-nats.ts';
 import { until } from '../support/until.ts';
 
@@ -70,5 +71,17 @@ describe('the servers of a cluster', { timeout: 30_000 }, () => {
     await hears(member, 'after');
     assert.equal(member.connection.state, 'open');
     await witness.close();
+  });
+
+  it('newest: agree when they find each other', async () => {
+    gate.set({ accept: 'reset' });
+    for (const link of gate.links) link.close();
+    await start({ sameKey: 'newest' });
+    for (const { url } of nodes.services) await PlainClient.open(url);
+    const open = () => nodes.services.map(({ supervisor }) => supervisor.counts.open);
+    assert.deepEqual(open(), [1, 1]);
+    gate.set({});
+    await until(() => open()[0] === 0, 'the older one is closed');
+    assert.deepEqual(open(), [0, 1]);
   });
 });

@@ -35,6 +35,7 @@ describe('a channel that a server does not permit', { timeout: 20_000 }, () => {
     const link = natsBus({ servers: server.url, connection }).open({
       clock,
       moved: (state) => moves.push(state),
+      rejoined: () => {},
       errored: ({ message }) => errors.push(message),
     });
     const heard: string[] = [];

@@ -81,6 +81,7 @@ describe('a link whose server has not answered since it subscribed', { timeout: 
     link = natsBus({ servers: scripted.url, connection }).open({
       clock: systemClock,
       moved: (state, error) => moves.push(error === undefined ? state : error.message),
+      rejoined: () => moves.push('rejoined'),
       errored: (error) => moves.push(error.message),
     });
   }

@@ -276,6 +276,7 @@ describe('a server without JetStream', { timeout: 60_000 }, () => {
       const host = {
         clock: systemClock,
         moved() {},
+        rejoined() {},
         errored() {},
       };
       const link = natsBus({ servers: plain.url }).open(host);

@@ -18,6 +18,7 @@ export async function memberOf(bus: Bus): Promise<Member> {
   const link = bus.open({
     clock: systemClock,
     moved: (state) => moves.push(state),
+    rejoined: () => {},
     errored: (error) => errors.push(error),
   });
   assert.deepEqual(moves, [], 'nothing is told from within open');

@@ -17,7 +17,8 @@ export async function logMemberOf(bus: Bus): Promise<LogMember> {
   const moves: string[] = [];
   const errors: Error[] = [];
   const errored = (error: Error) => errors.push(error);
-  const link = bus.open({ clock: systemClock, moved: (state) => moves.push(state), errored });
+  const moved = (state: string) => moves.push(state);
+  const link = bus.open({ clock: systemClock, moved, rejoined: () => {}, errored });
   const rewritten = () => {
     member.rewrites += 1;
   };

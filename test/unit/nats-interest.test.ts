@@ -43,7 +43,7 @@ describe('a NatsInterest that is refused', () => {
     nats = new FakeNats();
     ignored = 0;
     heard = 0;
-    const host = { clock, moved: () => {}, errored: () => {} };
+    const host = { clock, moved: () => {}, rejoined: () => {}, errored: () => {} };
     const ignore = () => {
       ignored += 1;
     };

@@ -215,6 +215,10 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
         // Otherwise it waits until its last bytes have left.
         void this.#nats?.close();
         break;
+      case 'update':
+        // A server of the cluster is there, or there again.
+        if (this.#state === 'up' && (status.added ?? []).length > 0) this.host.rejoined();
+        break;
       case 'error':
         // nats.js then disconnects as if the server did not answer.
         if (isRefusal(status.error)) this.#moved('down', status.error);

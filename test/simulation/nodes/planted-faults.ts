@@ -46,9 +46,8 @@ function aboutKeys(
     Reach.prototype,
     'control',
     (original, channel: string, listener: ControlListener) => {
-      const { heard, up } = listener;
       const open = original as (name: string, one: ControlListener) => Control;
-      return changeControl(open(channel, { heard, up, ...change({ heard, up }) }));
+      return changeControl(open(channel, { ...listener, ...change(listener) }));
     },
   );
 }
