@@ -44,6 +44,12 @@ async function start(options: NatsBusOptions = {}): Promise<Service> {
   return service;
 }
 
+async function stop(): Promise<void> {
+  await service?.supervisor.drain();
+  await service?.stop();
+  service = undefined;
+}
+
 /** A server of NATS with a certificate for a name. Returns the file with the certificate. */
 async function startSecure(name: string): Promise<string> {
   const { key, cert } = selfSigned(name);
@@ -68,9 +74,7 @@ async function refuseAt(address: string, port: number): Promise<Server> {
 
 describe('the addresses of a NATS server', { timeout: 20_000 }, () => {
   afterEach(async () => {
-    await service?.supervisor.drain();
-    await service?.stop();
-    service = undefined;
+    await stop();
     await server.kill();
     mock.restoreAll();
   });
@@ -89,6 +93,15 @@ describe('the addresses of a NATS server', { timeout: 20_000 }, () => {
     assert.match(String((await started.when('bus.down')).error), /authorization/i);
     refusing.close();
     await started.when('bus.up');
+  });
+
+  it('one that begins with tls:// insists on TLS', async () => {
+    server = await NatsServer.start(program);
+    for (const connection of [{}, { tls: null }]) {
+      const started = await start({ servers: `tls://127.0.0.1:${server.port}`, connection });
+      assert.match(String((await started.when('bus.down')).error), /does not support 'tls'/);
+      await stop();
+    }
   });
 
   for (const host of [NAME, '127.0.0.1']) {

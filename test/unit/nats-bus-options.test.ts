@@ -6,14 +6,14 @@ import { natsBus } from '../../src/bus/nats/index.ts';
 describe('natsBus', () => {
   it('takes addresses of servers', () => {
     const addresses = {
-      'nats://127.0.0.1:4222': ['127.0.0.1', 4222],
-      'tls://nats.example.com': ['nats.example.com', 4222],
-      'localhost:80': ['localhost', 80],
-      'nats://[::1]:4333': ['::1', 4333],
-      '[::1]': ['::1', 4222],
+      'nats://127.0.0.1:4222': ['127.0.0.1', 4222, false],
+      'tls://nats.example.com': ['nats.example.com', 4222, true],
+      'localhost:80': ['localhost', 80, false],
+      'nats://[::1]:4333': ['::1', 4333, false],
+      '[::1]': ['::1', 4222, false],
     };
-    for (const [address, [host, port]] of Object.entries(addresses)) {
-      assert.deepEqual(addressOf(address), { host, port });
+    for (const [address, [host, port, isTls]] of Object.entries(addresses)) {
+      assert.deepEqual(addressOf(address), { host, port, isTls });
       natsBus({ servers: address });
     }
     natsBus({ servers: Object.keys(addresses) });

@@ -2,18 +2,29 @@ const DEFAULT_PORT = 4_222;
 
 const PROTOCOLS = ['nats:', 'tls:'];
 
+/** What an address says. `isTls` if it insists on TLS. */
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+}
+
 /**
- * The host and port of an address such as `nats://127.0.0.1:4222`, `tls://example.com` or `[::1]:4222`.
+ * Reads an address such as `nats://127.0.0.1:4222`, `tls://example.com` or `[::1]:4222`.
  *
  * @throws TypeError for any other text
  */
-export function addressOf(server: string): { readonly host: string; readonly port: number } {
+export function addressOf(server: string): Address {
   const url = new URL(server.includes('://') ? server : `nats://${server}`);
   const { protocol, hostname, port, username, password } = url;
   if (!PROTOCOLS.includes(protocol) || hostname === '') throw new TypeError('Invalid URL');
   // nats.js would ignore them.
   if (username !== '' || password !== '') throw new TypeError('an address has no credentials');
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || DEFAULT_PORT };
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port) || DEFAULT_PORT,
+    isTls: protocol === 'tls:',
+  };
 }
 
 /** Whether a value is the address of a server. */

@@ -27,13 +27,14 @@ export async function attempt(
   connection: ResolvedNatsBusOptions['connection'],
   closed: AbortSignal,
 ): Promise<NatsConnection> {
-  const { host } = addressOf(server);
+  const { host, isTls } = addressOf(server);
   const abandoned = new AbortController();
   const stopWaiting = whenAborted(closed, () => abandoned.abort());
   try {
     const speaksFirst = connection?.tls?.handshakeFirst !== true;
     const asksForTls = speaksFirst && (await probe(server, ATTEMPT_MS, abandoned.signal));
-    const tls = connection?.tls === undefined && asksForTls ? {} : connection?.tls;
+    const asks = isTls || (asksForTls && connection?.tls === undefined);
+    const tls = connection?.tls ?? (asks ? {} : null);
     const nats = await connect({
       timeout: ATTEMPT_MS,
       pingInterval: PING_INTERVAL_MS,
