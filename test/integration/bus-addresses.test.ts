@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it, mock } from 'node:test';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { deadPort } from '../support/dead-port.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { newestNatsServer } from '../support/nats-versions.ts';
 import { Service } from '../support/service.ts';
@@ -93,6 +94,13 @@ describe('the addresses of a NATS server', { timeout: 20_000 }, () => {
     assert.match(String((await started.when('bus.down')).error), /authorization/i);
     refusing.close();
     await started.when('bus.up');
+  });
+
+  it('one refuses, and another is dead', async () => {
+    server = await NatsServer.start(program, ['--user', 'ada', '--pass', 'secret']);
+    const servers = [server.url, `127.0.0.1:${await deadPort()}`];
+    const started = await start({ servers, connection: { noRandomize: true } });
+    assert.match(String((await started.when('bus.down')).error), /authorization/i);
   });
 
   it('one that begins with tls:// insists on TLS', async () => {

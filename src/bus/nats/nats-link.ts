@@ -154,14 +154,15 @@ export class NatsLink implements BusLink, InterestLink, LogLink {
     }
   }
 
-  /** Tries one server after the other. @throws Error of the last one */
+  /** Tries one server after the other. @throws Error of the last one, or of the last that refuses the credentials */
   async #connect(): Promise<NatsConnection> {
     let problem: unknown;
     for (const server of inOrder(this.#options)) {
       try {
         return await attempt(server, this.#options.connection, this.#closed.signal);
       } catch (thrown) {
-        problem = thrown;
+        // Credentials do not become right by themselves.
+        if (!isRefusal(problem) || isRefusal(thrown)) problem = thrown;
       }
       if (this.#isClosed) break;
     }
@@ -285,6 +286,6 @@ function inOrder({ servers, connection }: ResolvedNatsBusOptions): string[] {
 }
 
 /** Whether the server refuses the credentials, now or any longer. */
-function isRefusal(error: Error): boolean {
+function isRefusal(error: unknown): boolean {
   return error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
 }
