@@ -7,9 +7,12 @@ import type { Control, Reach } from './reach.ts';
 import type { Registry } from './registry.ts';
 import type { KeyClosing, SameKeyPolicy } from './supervisor-types.ts';
 
-/** How many keys one message of the bus announces, and how long these may be together unless it is a single one. */
+/** How many keys one message of the bus announces, and how many bytes it has unless it is about a single one. */
 const ANNOUNCED_PER_MESSAGE = 200;
-const KEY_LENGTHS_PER_MESSAGE = 8_192;
+const BYTES_PER_MESSAGE = 16_384;
+
+/** What surrounds the announcements of a message. */
+const ENVELOPE = '{"newest":[]}';
 
 /** The pause before everything is announced again, because an announcement may not have arrived. */
 const ANNOUNCE_AGAIN_MS = 1_000;
@@ -141,7 +144,8 @@ export class Keys {
   }
 
   #announceEach(announcements: readonly Announcement[]): void {
-    for (const some of inMessages(announcements)) this.#announce(some);
+    const bytesMax = Math.min(BYTES_PER_MESSAGE, this.#control?.bytesMax ?? 0);
+    for (const some of inMessages(announcements, bytesMax)) this.#announce(some);
   }
 
   #announce(newest: readonly Announcement[]): void {
@@ -164,17 +168,20 @@ export class Keys {
 }
 
 /** Splits announcements into those of one message each. */
-function* inMessages(announcements: readonly Announcement[]): Iterable<readonly Announcement[]> {
+function* inMessages(
+  announcements: readonly Announcement[],
+  bytesMax: number,
+): Iterable<readonly Announcement[]> {
   let some: Announcement[] = [];
-  let length = 0;
+  let bytes = ENVELOPE.length;
   for (const announcement of announcements) {
-    const [key] = announcement;
-    length += key.length;
-    const isFull = some.length === ANNOUNCED_PER_MESSAGE || length > KEY_LENGTHS_PER_MESSAGE;
-    if (isFull && some.length > 0) {
+    // With the comma.
+    const added = Buffer.byteLength(JSON.stringify(announcement)) + 1;
+    bytes += added;
+    if ((some.length === ANNOUNCED_PER_MESSAGE || bytes > bytesMax) && some.length > 0) {
       yield some;
       some = [];
-      length = key.length;
+      bytes = ENVELOPE.length + added;
     }
     some.push(announcement);
   }

@@ -35,6 +35,8 @@ export interface ControlListener {
 
 /** Tells the other supervisors something. */
 export interface Control {
+  /** The longest message, in bytes. */
+  readonly bytesMax: number;
   /** Returns whether it has left, or `undefined` if it never can: then the error has been reported. */
   tell(message: object): boolean | undefined;
 }
@@ -151,7 +153,11 @@ export class Reach implements BusHost {
       const report = (error: Error) => this.errored(error);
       guarded(() => listener.heard(JSON.parse(Buffer.from(message).toString())), report);
     });
+    const link = this.#link;
     return {
+      get bytesMax() {
+        return link.payloadBytesMax;
+      },
       tell: (message) => {
         const bytes = Buffer.from(JSON.stringify(message));
         const report = (error: Error) => this.errored(error);

@@ -10,15 +10,17 @@ import { until } from '../support/until.ts';
 class ScriptedBus implements Bus {
   readonly name = 'scripted';
   isFull = false;
+  payloadBytesMax = 1_000_000;
   /** What has left, by channel. */
   readonly sent: { channel: string; text: string }[] = [];
 
   readonly listeners = new Map<string, (message: Uint8Array) => void>();
 
   open(host: BusHost): BusLink {
+    const { payloadBytesMax } = this;
     void Promise.resolve().then(() => host.moved('up'));
     return {
-      payloadBytesMax: 1_000_000,
+      payloadBytesMax,
       publish: (channel, message) => {
         if (!this.isFull) this.sent.push({ channel, text: Buffer.from(message).toString() });
         return !this.isFull;
@@ -80,6 +82,33 @@ describe('newest', () => {
     bus.listeners.get('keys')?.(Buffer.from(JSON.stringify({ newest })));
     const [connection] = service.supervisor.connections;
     assert.deepEqual(announced(), [['keys', connection?.id]]);
+  });
+});
+
+describe('newest, on a bus for short messages', () => {
+  it('announces as many keys at a time as fit', async () => {
+    bus = new ScriptedBus();
+    bus.isFull = true;
+    bus.payloadBytesMax = 400;
+    service = await Service.start({
+      ...{ bus, sameKey: 'newest', authenticate: ({ url = '' }) => url.slice(-1) },
+      key: (peer) => `\u0001ä${peer}`.repeat(10),
+    });
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const clients = await Promise.all(
+      names.map((name) => PlainClient.open(`${service.url}?${name}`)),
+    );
+    await until(() => service.of('connection.opened').length === names.length, 'all are open');
+    bus.isFull = false;
+    const ids = () => announced().flatMap(([, ...some]) => some);
+    await until(() => ids().length >= names.length, 'all are announced');
+    assert.equal(new Set(ids()).size, names.length);
+    const sizes = bus.sent.map(({ text }) => Buffer.byteLength(text));
+    assert.ok(sizes.length < names.length && sizes.every((size) => size <= 400), `${sizes}`);
+    assert.deepEqual(service.of('handler.errored'), []);
+    for (const { socket } of clients) socket.terminate();
+    await service.supervisor.drain();
+    await service.stop();
   });
 });
 

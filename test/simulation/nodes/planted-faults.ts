@@ -178,7 +178,8 @@ export const nodesFaults: readonly PlantedFault[] = [
     mistake: 'other nodes are not asked to close a key',
     plant: aboutKeys(
       () => ({}),
-      ({ tell }) => ({
+      ({ bytesMax, tell }) => ({
+        bytesMax,
         tell: (message) => (Object.hasOwn(message, 'close') ? true : tell(message)),
       }),
     ),
