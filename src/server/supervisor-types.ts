@@ -107,8 +107,8 @@ export interface Delivery {
   /** Members that do not get it, because their outbox is above its high mark or their socket is already gone. */
   readonly dropped: number;
   /**
-   * Whether the other processes of the service get it too. `false` without a bus, with `local: true`, and while the bus is not
-   * up.
+   * Whether it was given to the bus, for the other processes of the service. It is no receipt. `false` without a bus, with
+   * `local: true`, while the bus is not up, and while too much is under way to it.
    */
   readonly forwarded: boolean;
 }
@@ -141,7 +141,10 @@ export type SameKeyPolicy = 'many' | 'newest';
 export interface KeyClosing {
   /** How many connections of this process it has closed. */
   readonly closed: number;
-  /** Whether the other processes of the service were told. `false` without a bus, and while the bus is not up. */
+  /**
+   * Whether the request was given to the bus, for the other processes of the service. It is no receipt. `false` without a bus,
+   * while the bus is not up, and while too much is under way to it.
+   */
   readonly forwarded: boolean;
 }
 
@@ -259,7 +262,8 @@ export interface Supervisor<
   byKey(key: string): readonly Connection<Peer, In, Out, Ask, Answer>[];
   /**
    * Closes every connection with this key, in every process of the service: to sign a user out, for example. Connections that
-   * are not open yet are not closed, so make their sign-in invalid first.
+   * are not open yet are not closed, so make their sign-in invalid first. With a bus, call it again later if
+   * `forwarded` is `false`.
    *
    * @param code - the close code that peers receive. @default 1000
    * @param reason - the close reason that peers receive. @default ''
