@@ -4,7 +4,7 @@ import type { BusLog, NewEntry, Stored } from '../../core/bus-log.ts';
 import { type Clock, holdProcess, systemClock } from '../../core/clock.ts';
 import { messageTooLarge, toError } from '../../core/errors.ts';
 import { checkNames, invalidOptions, problemAt } from '../../core/option-rules.ts';
-import { shortName } from '../../core/short-name.ts';
+import { longName } from '../../core/short-name.ts';
 import type { Deadline, TimerWheel } from '../../core/timer-wheel.ts';
 import type { AnyReporter } from '../report.ts';
 import type { Appended, AppendOptions } from '../supervisor-types.ts';
@@ -39,7 +39,7 @@ export class Appender {
   readonly #log: BusLog;
   readonly #parts: AppenderParts;
   /** Ids of messages that have none: the name of this process and a number. */
-  readonly #name = shortName();
+  readonly #name = longName();
   #count = 0;
   readonly #pending = new Map<Promise<unknown>, Batch>();
   #latest: Batch | null = null;
