@@ -73,8 +73,6 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #isPaused = false;
   /** Made for the first message that is held back: during `onOpen`, and after it while reading is paused. */
   #heldMade: HeldBack | null = null;
-  /** Whether a message that cannot be read may come behind one that is held back. It is then read only after `onOpen`. */
-  #isWary = false;
   #positions: Positions | null = null;
 
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
@@ -356,16 +354,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#heldMade;
   }
 
-  /** Counts a message as received that would end the next connection, too. */
-  #skip(connection: OutboundConnection): void {
-    this.#isWary = !this.#held.skip(connection.side.takeAhead());
-  }
-
   /** If too much is held back, reading pauses until `onOpen` settles. */
   hold(connection: OutboundConnection, deliver: () => unknown): void {
     this.#held.add(deliver);
-    const heldBytes = (this.#welcome?.arrivedBytes ?? 0) + this.#held.bytes;
-    if (this.#isWary || heldBytes >= this.context.limits.inFlightBytesMax)
+    const { bytes, isWary } = this.#held;
+    const heldBytes = (this.#welcome?.arrivedBytes ?? 0) + bytes;
+    if (isWary || heldBytes >= this.context.limits.inFlightBytesMax)
       connection.intake.pause('handlers');
   }
 
@@ -420,7 +414,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       connection.end('handler-error', error);
     });
     // The contract has thrown.
-    if (handler === 'messages') this.#skip(connection);
+    if (handler === 'messages') this.#held.skip(connection.side.takeAhead());
   }
 
   #ended(connection: OutboundConnection): void {
@@ -431,7 +425,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#welcome?.stop();
     this.#welcome = null;
     const { verdict, failure } = connection;
-    if (verdict && isUnreadable(verdict)) this.#skip(connection);
+    if (verdict && isUnreadable(verdict)) this.#held.skip(connection.side.takeAhead());
     this.#heldMade?.clear();
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

@@ -20,6 +20,7 @@ interface Passing {
 export class HeldBack {
   readonly #client: Passing;
   #held: (Deliver | Waypoint)[] = [];
+  #isWary = false;
 
   constructor(client: Passing) {
     this.#client = client;
@@ -28,6 +29,11 @@ export class HeldBack {
   /** What it costs besides the payloads. */
   get bytes(): number {
     return this.#held.length * HELD_MESSAGE_BYTES;
+  }
+
+  /** Whether a message that cannot be read may come behind the first one, so that this must be delivered before more is read. */
+  get isWary(): boolean {
+    return this.#isWary;
   }
 
   add(held: Deliver | Waypoint): void {
@@ -45,16 +51,15 @@ export class HeldBack {
   }
 
   /**
-   * Passes the position of a message that ends each connection on which it arrives. Returns `false` if messages are held back:
-   * they come again, and this one after them.
+   * Passes the position of a message that ends each connection on which it arrives. Messages that are held back come again, and
+   * this one after them.
    */
-  skip(unreadable: Waypoint | null): boolean {
-    if (unreadable === null) return true;
+  skip(unreadable: Waypoint | null): void {
     const waypoints = this.#held.filter((held) => typeof held !== 'function');
-    if (waypoints.length < this.#held.length) return false;
+    this.#isWary = unreadable !== null && waypoints.length < this.#held.length;
+    if (unreadable === null || this.#isWary) return;
     this.clear();
     for (const waypoint of [...waypoints, unreadable]) this.#client.pass(waypoint);
-    return true;
   }
 
   clear(): void {
