@@ -368,10 +368,6 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#positions;
   }
 
-  get positionsHeadings(): readonly string[] {
-    return this.positions.headings;
-  }
-
   /** Behind the messages that are held back, which lead to earlier places. */
   passed(connection: OutboundConnection, waypoint: Waypoint | null): void {
     if (waypoint === null || !connection.isOpen) return;

@@ -12,7 +12,7 @@ import type { OutboundTransport } from '../transport/transport.ts';
 import { outboundWords } from './outbound-headings.ts';
 import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
 import type { PeerWatch } from './peer-watch.ts';
-import type { Waypoint } from './positions.ts';
+import type { Positions, Waypoint } from './positions.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
 /** What a dialed connection needs of its dialer. */
@@ -28,8 +28,8 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   readonly isWelcoming: boolean;
   /** Delivers a request when `onOpen` has settled. */
   hold(connection: OutboundConnection, deliver: () => unknown): void;
-  /** The headings that tell the peer where this side was in durable topics. */
-  readonly positionsHeadings: readonly string[];
+  /** Where this side is in durable topics. */
+  readonly positions: Positions;
   /** The peer has told where this side is in a durable topic. */
   passed(connection: OutboundConnection, waypoint: Waypoint): void;
   /** The peer is about to close the connection, and another process takes its place. */
@@ -212,7 +212,7 @@ export class Outbound implements ConnectionSide {
 
   /** Without its positions, it gives no answer: the peer would take it for a new member. */
   #answer(): void {
-    this.#untold ??= [...this.#host.positionsHeadings];
+    this.#untold ??= [...this.#host.positions.headings];
     for (const heading of [...this.#untold]) {
       if (this.#isRefused(heading)) return;
       this.#untold.shift();

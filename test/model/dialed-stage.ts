@@ -10,6 +10,7 @@ import {
   type OutboundHost,
   outboundConnection,
 } from '../../src/client/outbound-connection.ts';
+import { Positions } from '../../src/client/positions.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
 import type { ConnectionCore } from '../../src/connection/connection-core.ts';
 import type { MessageHandlers } from '../../src/connection/connection-host.ts';
@@ -183,7 +184,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   }
 
   connectionMoved(): void {}
-  readonly positionsHeadings = [];
+  readonly positions = new Positions();
   passed(): void {}
   sentOn(): void {}
   peerWelcomes(): void {}

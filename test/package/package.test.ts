@@ -42,10 +42,10 @@ import { type Run, run } from './run.ts';
 // tarball into an empty project, and run and type-check every entry point there. All dependencies are
 // pinned to the lockfile, so that a foreign release cannot change the result.
 
-// Packed, of 618 kB: the code and its declarations 299 kB, the pages with the schema 231 kB, the examples 54
-// kB, the pictures 27 kB.
-const PACKED_BYTES_MAX = 760_000;
-/** The build alone, before it is packed: 1,068 kB, comments included. */
+// Packed, of 761 kB: the code and its declarations 368 kB, the pages with the schema 254 kB, the examples 70
+// kB, the pictures 69 kB.
+const PACKED_BYTES_MAX = 850_000;
+/** The build alone, before it is packed: 1,320 kB, comments included. */
 const BUILT_BYTES_MAX = 1_400_000;
 
 /** The animated pictures of the charts would add 38 kB. A page without them shows their titles. */
