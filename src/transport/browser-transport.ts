@@ -88,7 +88,9 @@ export class BrowserTransport implements OutboundTransport {
   #look: TimerHandle | null = null;
   #leftAtRelease = 0;
   #lookMs = LOOK_MS;
-  /** What arrived during a pause, in order: messages, also those that are too long, and a close frame last. */
+  /** Whether a message was too long. */
+  #hasRefused = false;
+  /** What arrived during a pause, in order: messages, and one that is too long or a close frame last. */
   #held: (() => void)[] = [];
   #heldBytes = 0;
 
@@ -122,14 +124,24 @@ export class BrowserTransport implements OutboundTransport {
     const bytes =
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
-    const { connection } = this.#observer;
-    const isTooLong = bytes.length > this.#payloadBytesMax;
-    const deliver = () => {
-      if (isTooLong) this.#observer.messageRefused(this.#tooLong);
-      else connection.receive(bytes, typeof data !== 'string');
-    };
-    if (this.isPaused || this.#held.length > 0) this.#hold(deliver, isTooLong ? 0 : bytes.length);
-    else deliver();
+    if (this.#hasRefused) return;
+    const isBinary = typeof data !== 'string';
+    if (bytes.length > this.#payloadBytesMax) this.#refuse();
+    else if (this.#isHolding) this.#hold(bytes, isBinary);
+    else this.#observer.connection.receive(bytes, isBinary);
+  }
+
+  /** Whether what arrives must wait. */
+  get #isHolding(): boolean {
+    return this.isPaused || this.#held.length > 0;
+  }
+
+  /** Ends the connection behind the messages that came before. What comes after is ignored. */
+  #refuse(): void {
+    this.#hasRefused = true;
+    const refuse = () => this.#observer.messageRefused(this.#tooLong);
+    if (this.#isHolding) this.#held.push(refuse);
+    else refuse();
   }
 
   /** The browser already has the whole message. The limit protects what the page does with it. */
@@ -139,8 +151,8 @@ export class BrowserTransport implements OutboundTransport {
   }
 
   /** A page cannot stop its browser from reading, so this holds messages, up to a limit. One message always fits. */
-  #hold(deliver: () => void, payloadBytes: number): void {
-    const bytes = payloadBytes + HELD_MESSAGE_BYTES;
+  #hold(payload: Uint8Array, isBinary: boolean): void {
+    const bytes = payload.length + HELD_MESSAGE_BYTES;
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#payloadBytesMax) {
       this.#observer.overflowed();
       return;
@@ -148,7 +160,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#heldBytes += bytes;
     this.#held.push(() => {
       this.#heldBytes -= bytes;
-      deliver();
+      this.#observer.connection.receive(payload, isBinary);
     });
   }
 
