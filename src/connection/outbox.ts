@@ -299,9 +299,9 @@ export class Outbox implements Flushable {
 
   /** A callback costs as much as the rest of a delivery, so only a write that may have to wait gets one. */
   #callbackFor(bytes: number): Written | undefined {
-    const isShort =
-      this.#socket.writableLength === 0 && bytes <= this.#context.limits.outboxLowBytes;
-    if (isShort && !this.#backpressure.isAwaited) return undefined;
+    if (this.#socket.writableLength === 0 && bytes <= this.#context.limits.outboxHighBytes) {
+      return undefined;
+    }
     this.#whenWritten ??= (error) => this.#written(error);
     return this.#whenWritten;
   }

@@ -371,8 +371,8 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Se
   readonly random: () => number;
 }
 
-/** What a Mooring client may send to tell where it was in durable topics, in bytes. */
-const HEADING_BYTES_MAX = 1_024;
+/** What a server with durable topics takes at least, because clients tell where they were in messages of that length, in bytes. */
+const DURABLE_PAYLOAD_BYTES = 1_024;
 
 /**
  * Checks the options and fills in the defaults.
@@ -385,8 +385,8 @@ export function resolveOptions<Peer, In, Out, Sent>(
   refuseForeign(options, insteads);
   const checked = resolved(options, supervisorRules);
   const { admission, limits } = checked;
-  if (checked.durable !== undefined && limits.payloadBytesMax < HEADING_BYTES_MAX) {
-    const problem = `must be at least ${HEADING_BYTES_MAX} with durable topics`;
+  if (checked.durable !== undefined && limits.payloadBytesMax < DURABLE_PAYLOAD_BYTES) {
+    const problem = `must be at least ${DURABLE_PAYLOAD_BYTES} with durable topics`;
     throw invalidOptions([problemAt(options, ['limits', 'payloadBytesMax'], problem)]);
   }
   // One message always fits, unless the option is set lower.

@@ -9,7 +9,8 @@ import { LobbyProcess } from './lobby-process.ts';
 import { isListening, LobbyTab, launchBrowser, openApart, openBeside } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 240_000;
-/** Counts how often a tab asks for everything. */
+
+/** Counts the messages in which a tab asks for the current state. */
 const COUNT_WATCHES = `(() => {
   const { send } = WebSocket.prototype;
   globalThis.watches = 0;

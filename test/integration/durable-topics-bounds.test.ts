@@ -13,8 +13,10 @@ import {
   type LogHost,
   memoryBus,
 } from '../../src/index.ts';
+import type { ByThePage } from '../support/by-the-page.ts';
 import { ACK, append, durable, gets, offering, ROOM, resumed } from '../support/durable-client.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
@@ -23,6 +25,17 @@ const stops = new Stops();
 afterEach(() => stops.all());
 
 const { serve, client } = durable(stops);
+
+/** Lets a peer read nothing until its outbox is full. Returns its connection. */
+async function congest({ supervisor }: Service, { socket }: ByThePage) {
+  const [connection] = [...supervisor.connections];
+  socket.pause();
+  await until(() => {
+    connection?.send('x'.repeat(60_000));
+    return connection?.flow === 'congested';
+  }, 'it is congested');
+  return connection;
+}
 
 describe('what a peer can make a durable topic cost', () => {
   it('positions are read strictly, and only texts that may be positions are kept', async () => {
@@ -54,12 +67,7 @@ describe('what a peer can make a durable topic cost', () => {
     const peer = await client(service);
     await append(service, 1, 1);
     await gets(peer, 1);
-    const [connection] = [...service.supervisor.connections];
-    peer.socket.pause();
-    await until(() => {
-      connection?.send('x'.repeat(60_000));
-      return connection?.flow === 'congested';
-    }, 'it is congested');
+    const connection = await congest(service, peer);
     assert.equal(connection?.leave(ROOM), true);
     assert.ok(peer.positions.has(ROOM));
     peer.socket.resume();
@@ -69,12 +77,7 @@ describe('what a peer can make a durable topic cost', () => {
   it('is closed if it cannot be told of 2,000 topics that it has left', async () => {
     const service = await serve({ limits: { outboxHighBytes: 65_536, outboxLowBytes: 1_024 } });
     const peer = await client(service);
-    const [connection] = [...service.supervisor.connections];
-    peer.socket.pause();
-    await until(() => {
-      connection?.send('x'.repeat(60_000));
-      return connection?.flow === 'congested';
-    }, 'it is congested');
+    const connection = await congest(service, peer);
     const leaveNext = (number: number) => {
       connection?.join(`room/invented/${number}`);
       connection?.leave(`room/invented/${number}`);
